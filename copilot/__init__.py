@@ -1,0 +1,1 @@
+"""The Django project, and everything that talks, proposes and acts."""

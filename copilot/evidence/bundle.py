@@ -1,0 +1,138 @@
+"""Evidence items E1…En and their bundle: pinned as JSON when an incident is investigated, so that a citation never expires."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What sort of thing the item shows; each has a module in this package and a partial template."""
+
+    METRIC = "metric"
+    TRACE = "trace"
+    LOG = "log"
+    CHANGE = "change"
+    PASSAGE = "passage"
+    PRECEDENT = "precedent"
+
+
+class Role(StrEnum):
+    """What the item does in the explanation. Code decides it, never the model."""
+
+    SYMPTOM = "symptom"  # what users or callers notice
+    CAUSE = "cause"  # speaks for the leading suspect
+    RIVAL = "rival"  # speaks for another suspect
+    AGAINST = "against"  # rules a suspect out
+    CONTEXT = "context"  # changes, traffic
+    REMEDY = "remedy"  # what to do: passages, precedents
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One item. `statement` is one sentence that states the finding with its numbers and times; `title` is its short form.
+
+    `statistic` holds the numbers behind the statement by name, each {"value": float, "unit": str}. `excerpt` is what a machine
+    wrote, masked: log lines, span rows or a passage, already cut to size. `detail` is what its page needs to draw it (series
+    points, spans, lines; JSON types only). `query` is what found it and `backend` who answered. `start` and `end` bound its window (UTC).
+    """
+
+    id: str
+    kind: Kind
+    role: Role
+    service: str
+    title: str
+    statement: str
+    start: datetime
+    end: datetime
+    statistic: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    excerpt: tuple[str, ...] = ()
+    query: str = ""
+    backend: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """One explanation. `verdict` is "likely", "possible" or "ruled out"; `supporting` and `opposing` are evidence ids."""
+
+    service: str
+    sentence: str
+    score: float
+    verdict: str
+    supporting: tuple[str, ...]
+    opposing: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceBundle:
+    """Everything that the brief, the prompt and the page know about an incident.
+
+    `gaps` are sentences on what could not be seen and why; `hypotheses` likeliest first; `edges` caller to callee.
+    """
+
+    gathered_at: datetime
+    incident_start: datetime
+    incident_end: datetime
+    services: tuple[str, ...]
+    items: tuple[Evidence, ...]
+    hypotheses: tuple[Hypothesis, ...]
+    gaps: tuple[str, ...]
+    next_check: str
+    edges: tuple[tuple[str, str], ...] = ()
+
+    def get(self, evidence_id: str) -> Evidence | None:
+        """Return the item with that id, or None."""
+        return next((item for item in self.items if item.id == evidence_id), None)
+
+    def by_role(self, *roles: Role) -> tuple[Evidence, ...]:
+        """Return the items with one of the roles, in order."""
+        return tuple(item for item in self.items if item.role in roles)
+
+
+def to_json(bundle: EvidenceBundle) -> dict[str, Any]:
+    """Return the bundle as JSON types; times become ISO 8601 text."""
+    return _plain(asdict(bundle))
+
+
+def from_json(data: Mapping[str, Any]) -> EvidenceBundle:
+    """Return the bundle that `to_json` wrote. Raises KeyError or ValueError when it is not one."""
+    moment = datetime.fromisoformat
+    items = tuple(
+        Evidence(
+            **{
+                **item,
+                "kind": Kind(item["kind"]),
+                "role": Role(item["role"]),
+                "start": moment(item["start"]),
+                "end": moment(item["end"]),
+                "excerpt": tuple(item["excerpt"]),
+            }
+        )
+        for item in data["items"]
+    )
+    hypotheses = tuple(
+        Hypothesis(**{**h, "supporting": tuple(h["supporting"]), "opposing": tuple(h["opposing"])}) for h in data["hypotheses"]
+    )
+    return EvidenceBundle(
+        gathered_at=moment(data["gathered_at"]),
+        incident_start=moment(data["incident_start"]),
+        incident_end=moment(data["incident_end"]),
+        services=tuple(data["services"]),
+        items=items,
+        hypotheses=hypotheses,
+        gaps=tuple(data["gaps"]),
+        next_check=data["next_check"],
+        edges=tuple((caller, callee) for caller, callee in data["edges"]),
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(inner) for inner in value]
+    return value

@@ -1,0 +1,107 @@
+"""Records of the conversation: messages, checked claims, the stream that pages follow, and what each model call cost."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from incidents.models import Incident
+
+
+class Message(models.Model):
+    """One question or answer on an incident. An answer belongs to the question it answers; the first explanation to none."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        STREAMING = "streaming", "Writing"
+        DONE = "done", "Done"
+        PARTIAL = "partial", "Cut short"
+        FAILED = "failed", "Failed"
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="messages")
+    # None for the co-pilot's.
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
+    from_copilot = models.BooleanField(default=False)
+    question = models.OneToOneField("self", on_delete=models.CASCADE, null=True, blank=True, related_name="answer")
+    text = models.TextField(blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DONE)
+    failure = models.TextField(blank=True)  # why there is no full answer, and what to do
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    claimed_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("created_at", "pk")
+
+    def __str__(self) -> str:
+        return f"{'co-pilot' if self.from_copilot else self.author}: {self.text[:60]}"
+
+
+class Claim(models.Model):
+    """One checked sentence of an answer."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="claims")
+    position = models.PositiveSmallIntegerField()
+    text = models.TextField()
+    cites = models.JSONField(default=list)
+    verdict = models.CharField(max_length=12)
+    reason = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("message", "position")
+        constraints = [models.UniqueConstraint(fields=("message", "position"), name="claim_position_once")]
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: {self.text[:60]}"
+
+
+class ModelCall(models.Model):
+    """What one call of a language model took. Unknown prices leave `cost_usd` empty."""
+
+    message = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, blank=True, related_name="model_calls")
+    purpose = models.CharField(max_length=20)  # warm, explain, chat
+    model = models.CharField(max_length=200)
+    prompt_tokens = models.PositiveIntegerField(default=0)
+    cached_tokens = models.PositiveIntegerField(default=0)
+    output_tokens = models.PositiveIntegerField(default=0)
+    first_token_seconds = models.FloatField(null=True, blank=True)
+    seconds = models.FloatField()
+    cost_usd = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    error = models.TextField(blank=True)
+    started_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-started_at",)
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.purpose} {self.seconds:.1f} s"
+
+
+class StreamEvent(models.Model):
+    """One thing that open pages should show, numbered per incident in commit order. Sockets only hint at it."""
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="events")
+    number = models.BigIntegerField()
+    kind = models.CharField(max_length=40)
+    payload = models.JSONField(default=dict)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ("incident", "number")
+        constraints = [models.UniqueConstraint(fields=("incident", "number"), name="event_number_once")]
+
+    def __str__(self) -> str:
+        return f"{self.incident_id}/{self.number} {self.kind}"
+
+
+class SignInLink(models.Model):
+    """A one-time sign-in link; only the token's SHA-256 is kept."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE)
+    token_sha256 = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"sign-in link of {self.user}"

@@ -1,0 +1,185 @@
+"""Settings: the only place that reads the environment. A bad value names its variable and what is allowed."""
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from copilot.embedded import addresses
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = environ.Env()
+
+# Where one machine keeps its data, sockets and logs.
+VAR_DIR = Path(env.str("COPILOT_VAR", default=str(BASE_DIR / "var"))).resolve()
+
+
+def _seconds(name: str, *, default: float) -> timedelta:
+    value = env.float(name, default=default)
+    if value <= 0:
+        raise ImproperlyConfigured(f"{name}={value}: give a number of seconds above 0, for example {default:g}.")
+    return timedelta(seconds=value)
+
+
+def _url(name: str, *, default: str, schemes: tuple[str, ...]) -> str:
+    value = env.str(name, default=default)
+    if urlsplit(value).scheme not in schemes:
+        raise ImproperlyConfigured(f"{name}={value!r}: give a URL that starts with {' or '.join(s + '://' for s in schemes)}.")
+    return value
+
+
+DEBUG = env.bool("COPILOT_DEBUG", default=False)
+SECRET_KEY = env.str("SECRET_KEY", default="") or addresses.secret_key(VAR_DIR)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+if "*" in ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS=*: name the hosts; with '*' every web site could open a socket to this one.")
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# Each address below is the embedded service's unless a managed one is named.
+DATABASE_URL = _url("DATABASE_URL", default=addresses.database_url(VAR_DIR), schemes=("postgres", "postgresql"))
+REDIS_URL = _url("REDIS_URL", default=addresses.redis_url(VAR_DIR), schemes=("redis", "rediss", "unix"))
+CHROMA_URL = _url("CHROMA_URL", default=addresses.chroma_url(VAR_DIR), schemes=("http", "https"))
+PROMETHEUS_URL = env.str("PROMETHEUS_URL", default="")
+# openai:MODEL, anthropic:MODEL, ollama:MODEL, the URL of an OpenAI-compatible server, local, or none.
+COPILOT_LLM = env.str("COPILOT_LLM", default="local")
+COPILOT_LLM_MODEL = env.str("COPILOT_LLM_MODEL", default="")  # with a URL: which of the server's models
+COPILOT_LLM_API_KEY = env.str("COPILOT_LLM_API_KEY", default="")  # with a URL: its key, if it wants one
+LOCAL_LLM_URL = addresses.local_llm_url(VAR_DIR)
+LOCAL_LLM_FILE = Path(env.str("COPILOT_LLM_FILE", default=str(VAR_DIR / "models" / "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf")))
+WEB_HOST = env.str("COPILOT_HOST", default="127.0.0.1")
+WEB_PORT = env.int("COPILOT_PORT", default=8000)
+
+# Limits and time-outs of the model calls.
+LLM_FIRST_TOKEN_TIMEOUT = _seconds("COPILOT_LLM_FIRST_TOKEN_SECONDS", default=30)
+LLM_IDLE_TIMEOUT = _seconds("COPILOT_LLM_IDLE_SECONDS", default=20)
+LLM_TOTAL_TIMEOUT = _seconds("COPILOT_LLM_TOTAL_SECONDS", default=120)
+LLM_PROMPT_TOKENS = env.int("COPILOT_LLM_PROMPT_TOKENS", default=1200)
+
+# Telemetry intake and the hot store.
+OTLP_MAX_BYTES = env.int("COPILOT_OTLP_MAX_BYTES", default=8 * 1024 * 1024)  # after decompression
+OTLP_TOKEN = env.str("COPILOT_OTLP_TOKEN", default="")  # with it, exporters must send `Authorization: Bearer …`
+HOT_STORE_RETENTION = timedelta(hours=env.float("COPILOT_RETENTION_HOURS", default=72))
+MASK_IP_ADDRESSES = env.bool("COPILOT_MASK_IPS", default=False)
+DETECT_EVERY = _seconds("COPILOT_DETECT_SECONDS", default=15)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "channels",
+    "csp",
+    "copilot.apps.CopilotConfig",
+    "incidents.apps.IncidentsConfig",
+    "runbooks.apps.RunbooksConfig",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+]
+ROOT_URLCONF = "copilot.urls"
+ASGI_APPLICATION = "copilot.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": env.db_url_config(DATABASE_URL)}
+DATABASES["default"].update(
+    ENGINE="django.db.backends.postgresql",
+    CONN_MAX_AGE=0,
+    OPTIONS={
+        **DATABASES["default"].get("OPTIONS", {}),
+        "pool": {"min_size": 1, "max_size": env.int("COPILOT_DB_POOL", default=8), "timeout": 5},
+        "connect_timeout": 5,
+        "options": "-c statement_timeout=30000 -c lock_timeout=5000",
+    },
+)
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "copilot"},
+    }
+}
+CELERY_BROKER_URL = REDIS_URL
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "incident-list"
+LOGOUT_REDIRECT_URL = "login"
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+if env.bool("COPILOT_HTTPS", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "connect-src": ["'self'"],
+        "style-src": ["'self'"],
+        "script-src": ["'self'"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    },
+}
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en-gb"
+USE_I18N = False
+
+STATIC_URL = "static/"
+STATIC_ROOT = VAR_DIR / "static"
+# Third-party assets come from the package manager; only the folders that a page needs are served.
+STATICFILES_DIRS = [
+    BASE_DIR / "static",
+    *(
+        (f"vendor/{name}", BASE_DIR / "node_modules" / folder)
+        for name, folder in (("htmx", "htmx.org/dist"), ("uplot", "uplot/dist"))
+        if (BASE_DIR / "node_modules" / folder).is_dir()
+    ),
+]
+WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_AUTOREFRESH = DEBUG
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": "copilot.log_lines.OneLineFormatter", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("COPILOT_LOG_LEVEL", default="INFO")},
+}

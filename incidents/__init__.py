@@ -1,0 +1,1 @@
+"""What is wrong, since when, and how long it took to mend."""

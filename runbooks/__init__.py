@@ -1,0 +1,1 @@
+"""What we know how to do: runbooks and postmortems, embedded and searchable."""
