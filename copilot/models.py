@@ -105,3 +105,18 @@ class SignInLink(models.Model):
 
     def __str__(self) -> str:
         return f"sign-in link of {self.user}"
+
+
+class SignInFailure(models.Model):
+    """One wrong password, kept for as long as it counts towards the limit. `account` is what was typed, hashed: people type passwords there."""
+
+    account_sha256 = models.CharField(max_length=64)
+    address = models.CharField(max_length=45, blank=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-at",)
+        indexes = [models.Index(fields=("account_sha256", "address", "at"))]
+
+    def __str__(self) -> str:
+        return f"failed sign-in from {self.address} at {self.at:%H:%M:%S}"
