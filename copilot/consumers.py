@@ -1,0 +1,174 @@
+"""WebSockets of open pages: replay from the page's last number, then live. Events are re-read from the database, hints only say when."""
+
+import asyncio
+import json
+import logging
+from importlib import import_module
+from typing import Any
+
+from channels.auth import get_user
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.db import DatabaseError
+
+from copilot import events
+from incidents.models import Incident
+
+logger = logging.getLogger(__name__)
+
+MESSAGE_BYTES = 4096  # a page sends nothing longer than {"after": N}
+MESSAGES = 100  # in one connection; a page sends one
+PAGE = 500  # events in one frame
+REREAD_SECONDS = 5.0  # a hint that was lost, and was the last, is made good after so long
+SESSION_SECONDS = 60.0
+
+# Close codes. A page signs in again on the first and reconnects on the last.
+SIGNED_OUT, BAD_MESSAGE, TOO_BIG, TRY_AGAIN = 4401, 4400, 1009, 1012
+
+
+class SignedInConsumer(AsyncWebsocketConsumer):
+    """A socket for somebody signed in. The session is looked at again each minute; when it has ended, the socket closes."""
+
+    group = ""
+
+    async def connect(self) -> None:
+        """Refuse the handshake (403) unless somebody is signed in; otherwise join the group and start the clock."""
+        if not self.scope["user"].is_authenticated:
+            await self.close()
+            return
+        self.group = await self.group_name()
+        if not self.group:
+            await self.close()
+            return
+        await self.channel_layer.group_add(self.group, self.channel_name)
+        await self.accept()
+        self.ticking = asyncio.create_task(self._tick_while_open())
+
+    async def group_name(self) -> str:
+        """Return the channel group to follow, "" to refuse."""
+        raise NotImplementedError
+
+    async def tick(self) -> None:
+        """Do what is due every few seconds."""
+
+    async def disconnect(self, _code: int) -> None:
+        """Leave the group and stop the clock."""
+        if self.group:
+            await self.channel_layer.group_discard(self.group, self.channel_name)
+        if ticking := getattr(self, "ticking", None):
+            ticking.cancel()
+
+    async def _tick_while_open(self) -> None:
+        passed = 0.0
+        while True:
+            await asyncio.sleep(REREAD_SECONDS)
+            passed += REREAD_SECONDS
+            try:
+                if passed >= SESSION_SECONDS:
+                    passed = 0.0
+                    if not await self._still_signed_in():
+                        await self.close(code=SIGNED_OUT)
+                        return
+                await self.tick()
+            except DatabaseError as error:
+                logger.warning("Closing a socket of %s: the database did not answer: %s", self.group, error)
+                await self.close(code=TRY_AGAIN)
+                return
+
+    async def _still_signed_in(self) -> bool:
+        store = import_module(settings.SESSION_ENGINE).SessionStore
+        # A new store: the scope's own has cached what it read when the socket opened.
+        user = await get_user({"session": store(self.scope["session"].session_key)})
+        return bool(user.is_authenticated and user.is_active and user.pk == self.scope["user"].pk)
+
+
+class IncidentConsumer(SignedInConsumer):
+    """Follows one incident. The page sends {"after": N} once; it then gets every later event, in order, once."""
+
+    last: int | None = None  # number of the newest event sent; None until the page said where it stands
+    received = 0
+
+    async def connect(self) -> None:
+        """Refuse or accept, as for everybody signed in."""
+        # A tick and a hint may come at the same time; one of them at a time reads and sends.
+        self.turn = asyncio.Lock()
+        await super().connect()
+
+    async def group_name(self) -> str:
+        """Return the incident's group, "" when there is no such incident."""
+        self.incident_id: int = self.scope["url_route"]["kwargs"]["incident_id"]
+        known = await Incident.objects.filter(pk=self.incident_id).aexists()
+        return events.incident_group(self.incident_id) if known else ""
+
+    async def websocket_receive(self, message: dict[str, Any]) -> None:
+        """Take {"after": N}; anything else closes the socket."""
+        self.received += 1
+        text = message.get("text")
+        if text is None or len(text) > MESSAGE_BYTES:
+            await self.close(code=TOO_BIG)
+            return
+        after = _after(text)
+        if after is None or self.received > MESSAGES:
+            await self.close(code=BAD_MESSAGE)
+            return
+        async with self.turn:
+            # One frame at least, so that the page knows that it is up to date.
+            await self._send_after(after, always=True)
+
+    async def event_published(self, message: dict[str, Any]) -> None:
+        """Send a hinted event when it is the next one; re-read when some are missing; drop it when it was sent."""
+        event = message["event"]
+        async with self.turn:
+            if self.last is None or event["number"] <= self.last:
+                return
+            if event["number"] == self.last + 1:
+                self.last = event["number"]
+                await self._send([event])
+            else:
+                await self._send_after(self.last)
+
+    async def tick(self) -> None:
+        """Re-read what a lost hint did not tell."""
+        async with self.turn:
+            if self.last is not None:
+                await self._send_after(self.last)
+
+    async def _send_after(self, number: int, *, always: bool = False) -> None:
+        while True:
+            found = await database_sync_to_async(events.since)(incident_id=self.incident_id, number=number, limit=PAGE)
+            number = found[-1].number if found else number
+            self.last = number
+            if found or always:
+                await self._send([events.as_json(number=e.number, kind=e.kind, payload=e.payload) for e in found])
+            always = False
+            if len(found) < PAGE:
+                return
+
+    async def _send(self, found: list[dict[str, object]]) -> None:
+        await self.send(text_data=json.dumps({"events": found}))
+
+
+class IncidentListConsumer(SignedInConsumer):
+    """Tells the list page that it should fetch itself again."""
+
+    async def group_name(self) -> str:
+        """Return the group of all list pages."""
+        return events.LIST_GROUP
+
+    async def websocket_receive(self, _message: dict[str, Any]) -> None:
+        """Refuse: the list page has nothing to say."""
+        await self.close(code=BAD_MESSAGE)
+
+    async def incidents_changed(self, _message: dict[str, Any]) -> None:
+        """Forward the hint."""
+        await self.send(text_data=json.dumps({"kind": "incidents.changed"}))
+
+
+def _after(text: str) -> int | None:
+    try:
+        message = json.loads(text)
+    except ValueError:
+        return None
+    after = message.get("after") if isinstance(message, dict) else None
+    return after if isinstance(after, int) and not isinstance(after, bool) and 0 <= after < 2**63 else None
