@@ -26,7 +26,9 @@ def _seconds(name: str, *, default: float) -> timedelta:
 def _url(name: str, *, default: str, schemes: tuple[str, ...]) -> str:
     value = env.str(name, default=default)
     if urlsplit(value).scheme not in schemes:
-        raise ImproperlyConfigured(f"{name}={value!r}: give a URL that starts with {' or '.join(s + '://' for s in schemes)}.")
+        raise ImproperlyConfigured(
+            f"{name}={value!r}: give a URL that starts with {' or '.join(s + '://' for s in schemes)}."
+        )
     return value
 
 
@@ -34,7 +36,9 @@ DEBUG = env.bool("COPILOT_DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or addresses.secret_key(VAR_DIR)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 if "*" in ALLOWED_HOSTS:
-    raise ImproperlyConfigured("ALLOWED_HOSTS=*: name the hosts; with '*' every web site could open a socket to this one.")
+    raise ImproperlyConfigured(
+        "ALLOWED_HOSTS=*: name the hosts; with '*' every web site could open a socket to this one."
+    )
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 # Each address below is the embedded service's unless a managed one is named.
@@ -47,7 +51,9 @@ COPILOT_LLM = env.str("COPILOT_LLM", default="local")
 COPILOT_LLM_MODEL = env.str("COPILOT_LLM_MODEL", default="")  # with a URL: which of the server's models
 COPILOT_LLM_API_KEY = env.str("COPILOT_LLM_API_KEY", default="")  # with a URL: its key, if it wants one
 LOCAL_LLM_URL = addresses.local_llm_url(VAR_DIR)
-LOCAL_LLM_FILE = Path(env.str("COPILOT_LLM_FILE", default=str(VAR_DIR / "models" / "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf")))
+LOCAL_LLM_FILE = Path(
+    env.str("COPILOT_LLM_FILE", default=str(VAR_DIR / "models" / "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"))
+)
 WEB_HOST = env.str("COPILOT_HOST", default="127.0.0.1")
 WEB_PORT = env.int("COPILOT_PORT", default=8000)
 
@@ -126,7 +132,8 @@ CHANNEL_LAYERS = {
         "CONFIG": {"hosts": [REDIS_URL], "prefix": "copilot"},
     }
 }
-CELERY_BROKER_URL = REDIS_URL
+# Celery names a Unix socket in its own way: unix:///path?db=0 is redis+socket:///path?virtual_host=0.
+CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -179,7 +186,9 @@ WHITENOISE_AUTOREFRESH = DEBUG
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"()": "copilot.log_lines.OneLineFormatter", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {"()": "copilot.log_lines.OneLineFormatter", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("COPILOT_LOG_LEVEL", default="INFO")},
 }
