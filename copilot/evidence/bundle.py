@@ -113,7 +113,8 @@ def from_json(data: Mapping[str, Any]) -> EvidenceBundle:
         for item in data["items"]
     )
     hypotheses = tuple(
-        Hypothesis(**{**h, "supporting": tuple(h["supporting"]), "opposing": tuple(h["opposing"])}) for h in data["hypotheses"]
+        Hypothesis(**{**h, "supporting": tuple(h["supporting"]), "opposing": tuple(h["opposing"])})
+        for h in data["hypotheses"]
     )
     return EvidenceBundle(
         gathered_at=moment(data["gathered_at"]),

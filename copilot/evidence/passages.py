@@ -1,0 +1,42 @@
+"""Passage evidence: what a runbook says to do."""
+
+import re
+
+from copilot.evidence.bundle import Evidence, Kind, Role
+from incidents.telemetry.datamodel import Window
+from runbooks.passages import Passage
+
+EXCERPT_LENGTH = 700
+_STEP = re.compile(r"^\s{0,3}\d+[.)]\s+(.*(?:\n(?!\s{0,3}\d+[.)]\s)\s{2,}\S.*)*)", re.MULTILINE)
+
+
+def from_passage(passage: Passage, *, window: Window, backend: str) -> Evidence:
+    """Return the item that shows a passage of an approved runbook."""
+    place = f", “{passage.heading}”" if passage.heading else ""
+    return Evidence(
+        id="",
+        kind=Kind.PASSAGE,
+        role=Role.REMEDY,
+        service="",
+        title=f"Runbook: {passage.title}{place}",
+        statement=f"The runbook “{passage.title}”{place} (revision {passage.revision_number}) fits these signals.",
+        start=window.start,
+        end=window.end,
+        excerpt=(passage.text[:EXCERPT_LENGTH],),
+        query="runbook search",
+        backend=backend,
+        detail={
+            "slug": passage.slug,
+            "kind": passage.kind,
+            "title": passage.title,
+            "heading": passage.heading,
+            "text": passage.text,
+            "revision": passage.revision_number,
+            "position": passage.position,
+        },
+    )
+
+
+def steps(text: str) -> list[str]:
+    """Return the numbered steps of a passage, each on one line."""
+    return [" ".join(match.group(1).split()) for match in _STEP.finditer(text)]

@@ -1,0 +1,159 @@
+"""The line, top to bottom: telemetry → anomaly → incident → evidence → answer. Start reading here.
+
+Live, beat runs the first half every few seconds (`incidents.monitoring`), and a worker the second (`investigate`). A replay runs both
+on a recording. Each step is one call; each hand-off is a frozen type or a database row.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+
+from copilot import events
+from copilot.answers import brief as briefs
+from copilot.evidence import bundle as bundles
+from copilot.evidence.gather import gather
+from incidents.intake import outbox
+from incidents.localization.ranking import rank
+from incidents.localization.suspects import Modality, Ranking
+from incidents.models import Incident, Investigation
+from incidents.telemetry.backend import TelemetryBackend, TelemetryError
+from incidents.telemetry.datamodel import Window
+from incidents.telemetry.store import HotStore
+from runbooks.passages import SearchResult
+from runbooks.search import search
+
+LEASE = timedelta(minutes=3)
+ATTEMPTS = 3
+LONGEST = timedelta(minutes=15)  # of an incident's own time: what came later says little about the cause
+REFERENCE = timedelta(minutes=30)  # before it: what usual looks like
+AFTERWARDS = timedelta(minutes=2)  # after the newest anomaly
+SHORTEST = timedelta(minutes=1)
+
+
+@dataclass
+class Stages:
+    """Seconds that each stage took, by name in the order they ran."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Add the time of the block to the stage."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.perf_counter() - started, 3)
+
+
+def investigate(
+    incident_id: int,
+    *,
+    now: datetime,
+    backend: TelemetryBackend | None = None,
+    baseline: TelemetryBackend | None = None,
+) -> bool:
+    """Explain an incident: rank suspects, gather evidence, write the brief. Return False when another worker has it.
+
+    Safe to repeat. A backend that cannot answer becomes a gap in the brief. `backend` and `baseline` (fault-free data of the same system)
+    are given by a replay; otherwise the incident's own source answers.
+    """
+    if not _claim(incident_id, now=now):
+        return False
+    incident = Incident.objects.get(pk=incident_id)
+    backend = backend or backend_of(incident)
+    window = window_of(incident, now=now)
+    stages = Stages()
+    with stages.timed("localization"):
+        ranking, gaps = _rank(backend, window, baseline)
+    with stages.timed("evidence"):
+        bundle = gather(incident, window=window, backend=backend, ranking=ranking, search=_search, now=now)
+        bundle = replace(bundle, gaps=(*gaps, *bundle.gaps))
+    with stages.timed("brief"):
+        brief = briefs.write(bundle, title=incident.title)
+    _keep(incident, bundle, brief, stages, now=now)
+    return True
+
+
+def backend_of(incident: Incident) -> TelemetryBackend:
+    """Return who answers for an incident: the live hot store, or the schema that a replay filled."""
+    schema = "telemetry" if incident.source == "live" else incident.source
+    return HotStore(settings.DATABASE_URL, schema=schema)
+
+
+def window_of(incident: Incident, *, now: datetime) -> Window:
+    """Return the time that an incident's evidence covers: from its start to shortly after its newest anomaly, at most 15 minutes."""
+    end = min(now, incident.last_anomaly_at + AFTERWARDS, incident.started_at + LONGEST)
+    return Window(incident.started_at, max(end, incident.started_at + SHORTEST))
+
+
+def _rank(
+    backend: TelemetryBackend, window: Window, baseline: TelemetryBackend | None
+) -> tuple[Ranking, tuple[str, ...]]:
+    reference = Window(window.start - REFERENCE, window.start)
+    try:
+        return rank(backend, incident=window, reference=reference, baseline=baseline), ()
+    except TelemetryError as error:
+        nothing = Ranking((), (), 0.0, tuple(Modality), (), "")
+        return nothing, (f"Suspects could not be ranked: {error}",)
+
+
+def _search(query: str, kind: str) -> SearchResult:
+    return search(query, limit=3, kinds=[kind])
+
+
+def _keep(
+    incident: Incident, bundle: bundles.EvidenceBundle, brief: briefs.Brief, stages: Stages, *, now: datetime
+) -> None:
+    """Store the result, tell open pages, and have the model's prompt warmed: one transaction."""
+    with transaction.atomic():
+        Investigation.objects.filter(incident=incident).update(
+            state=Investigation.State.READY,
+            finished_at=now + timedelta(seconds=sum(stages.seconds.values())),
+            evidence=bundles.to_json(bundle),
+            brief=briefs.to_json(brief),
+            stage_seconds=stages.seconds,
+            claimed_until=None,
+            failure="",
+        )
+        events.publish(incident_id=incident.pk, kind="investigation.ready", payload={})
+        outbox.enqueue(task="copilot.tasks.warm", arguments=[incident.pk], queue="chat")
+
+
+def _claim(incident_id: int, *, now: datetime) -> bool:
+    """Take the investigation for three minutes; only one worker's UPDATE can match."""
+    free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
+    waiting = Q(state__in=(Investigation.State.WAITING, Investigation.State.RUNNING))
+    claimed = Investigation.objects.filter(free, waiting, incident_id=incident_id, attempts__lt=ATTEMPTS).update(
+        state=Investigation.State.RUNNING, claimed_until=now + LEASE, attempts=F("attempts") + 1
+    )
+    return claimed == 1
+
+
+def request_again(incident_id: int, *, now: datetime) -> None:
+    """Ask for a new investigation of an incident, as if it had just opened; takes effect after commit."""
+    with transaction.atomic():
+        Investigation.objects.filter(incident_id=incident_id).update(
+            state=Investigation.State.WAITING, attempts=0, claimed_until=None, requested_at=now, failure=""
+        )
+        outbox.enqueue(task="copilot.tasks.investigate", arguments=[incident_id], queue="investigate")
+
+
+def reclaim_expired(*, now: datetime) -> int:
+    """Ask again for investigations whose worker died, and give up after three attempts. Return how many were asked for."""
+    stuck = Investigation.objects.filter(state=Investigation.State.RUNNING, claimed_until__lt=now)
+    stuck.filter(attempts__gte=ATTEMPTS).update(
+        state=Investigation.State.FAILED,
+        claimed_until=None,
+        failure=f"The investigation did not finish in {ATTEMPTS} attempts; its worker's log says why. Press Investigate again.",
+    )
+    again = list(stuck.filter(attempts__lt=ATTEMPTS).values_list("incident_id", flat=True))
+    for incident_id in again:
+        outbox.enqueue(task="copilot.tasks.investigate", arguments=[incident_id], queue="investigate")
+    return len(again)
