@@ -1,0 +1,87 @@
+"""A recorded outage goes through the whole line: stored, detected, opened, explained."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from copilot.answers import brief as briefs
+from copilot.evidence.bundle import Kind, from_json, to_json
+from copilot.replay import replay
+from incidents.models import Incident, Investigation
+from tests.outage import FAULT_AT, write_outage
+
+
+def run(*arguments: str) -> str:
+    out = StringIO()
+    call_command("replay", *arguments, stdout=out)
+    return out.getvalue()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_outage_is_found_and_explained(tmp_path: Path) -> None:
+    found = replay(write_outage(tmp_path / "pool-leak"), now=timezone.now())
+
+    (incident,) = found.incidents
+    assert not found.opened_by_alert
+    assert abs((incident.started_at - FAULT_AT).total_seconds()) <= 60
+    assert (incident.opened_at - FAULT_AT).total_seconds() <= 120
+    investigation = Investigation.objects.get(incident=incident)
+    assert investigation.state == Investigation.State.READY
+    bundle = from_json(investigation.evidence)
+    assert bundle.hypotheses[0].service == "payments"
+    assert [item.id for item in bundle.items] == [f"E{n}" for n in range(1, len(bundle.items) + 1)]
+    assert {Kind.METRIC, Kind.TRACE, Kind.LOG} <= {item.kind for item in bundle.items}
+    assert to_json(bundle) == investigation.evidence
+    brief = briefs.from_json(investigation.brief)
+    known = {item.id for item in bundle.items}
+    assert all(cite in known for claim in brief.claims() for cite in claim.cites)
+    assert "payments" in brief.cause[0].text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_replay_replaces_the_first(tmp_path: Path) -> None:
+    folder = write_outage(tmp_path / "again")
+    replay(folder, now=timezone.now())
+    replay(folder, now=timezone.now())
+    assert Incident.objects.filter(source="replay_again").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_calm_recording_opens_nothing(tmp_path: Path) -> None:
+    found = replay(write_outage(tmp_path / "calm", faulty=False), now=timezone.now())
+    assert found.incidents == ()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_shifted_times_end_now(tmp_path: Path) -> None:
+    now = timezone.now()
+    found = replay(write_outage(tmp_path / "shifted"), now=now, shift_to_now=True)
+    assert abs((found.window.end - now).total_seconds()) < 60
+    assert found.incidents[0].opened_at <= now
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broken_line_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+    printed = json.loads(run(str(write_outage(tmp_path / "broken", broken_line=True)), "--json"))
+    assert len(printed["broken_lines"]) == 1
+    assert "traces.jsonl.gz:4" in printed["broken_lines"][0]
+    assert printed["incidents"][0]["suspects"][0]["service"] == "payments"
+    assert printed["incidents"][0]["suspects"][0]["evidence"]
+    assert set(printed["stage_seconds"]) == {"storing", "detection", "localization", "evidence", "brief"}
+
+
+def test_a_dry_run_needs_no_database(tmp_path: Path) -> None:
+    printed = run(str(write_outage(tmp_path / "dry")), "--dry-run")
+    assert "payments" in printed
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_folder_without_telemetry_says_what_is_expected(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"holds no telemetry that can be read.*Expected traces\.jsonl\.gz"):
+        run(str(tmp_path))
+    with pytest.raises(CommandError, match="is not a folder"):
+        run(str(tmp_path / "absent"))
