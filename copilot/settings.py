@@ -50,6 +50,11 @@ PROMETHEUS_URL = env.str("PROMETHEUS_URL", default="")
 COPILOT_LLM = env.str("COPILOT_LLM", default="local")
 COPILOT_LLM_MODEL = env.str("COPILOT_LLM_MODEL", default="")  # with a URL: which of the server's models
 COPILOT_LLM_API_KEY = env.str("COPILOT_LLM_API_KEY", default="")  # with a URL: its key, if it wants one
+OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
+ANTHROPIC_API_KEY = env.str("ANTHROPIC_API_KEY", default="")
+OLLAMA_URL = _url("OLLAMA_URL", default="http://127.0.0.1:11434", schemes=("http", "https"))
+# Nothing about a conversation goes to a tracing service, whatever the environment says.
+env.ENVIRON["LANGSMITH_TRACING"] = env.ENVIRON["LANGCHAIN_TRACING_V2"] = "false"
 LOCAL_LLM_URL = addresses.local_llm_url(VAR_DIR)
 LOCAL_LLM_FILE = Path(
     env.str("COPILOT_LLM_FILE", default=str(VAR_DIR / "models" / "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"))
