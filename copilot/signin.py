@@ -34,7 +34,9 @@ def is_valid(token: str, *, now: datetime) -> bool:
 def redeem(token: str, *, now: datetime) -> AbstractBaseUser:
     """Use the link up and return whom it signs in; of two requests at once only one succeeds. Raises LinkNotValid."""
     if _usable(token, now=now).update(used_at=now) != 1:
-        raise LinkNotValid("This link was used already or is older than 24 hours. Sign in with a password, or ask for a new link.")
+        raise LinkNotValid(
+            "This link was used already or is older than 24 hours. Sign in with a password, or ask for a new link."
+        )
     return SignInLink.objects.select_related("user").get(token_sha256=_sha256(token)).user
 
 

@@ -1,0 +1,53 @@
+"""A claim as the page shows it: its sentence, its verdict's mark and word, and its chips."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from copilot.answers.claims import CheckedClaim, Verdict
+from copilot.models import Claim
+
+# Verdict → icon and the word for screen readers. A sentence that cites nothing has no verdict to show.
+_MARKS = {
+    Verdict.SUPPORTED: ("check", "Supported"),
+    Verdict.UNVERIFIED: ("question", "Unverified"),
+    Verdict.STRUCK: ("cross", "Struck out"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ShownClaim:
+    """One sentence. `mark` is the icon's name and `word` what it means; `cites` are ids that exist."""
+
+    text: str
+    cites: tuple[str, ...]
+    verdict: str
+    mark: str
+    word: str
+    reason: str
+
+
+def shown(claims: Sequence[CheckedClaim], *, known: Collection[str]) -> tuple[ShownClaim, ...]:
+    """Return claims for the page; chips for ids outside `known` are left out, since they would lead nowhere."""
+    return tuple(_shown(claim, known=known) for claim in claims)
+
+
+def of_rows(rows: Sequence[Claim], *, known: Collection[str]) -> tuple[ShownClaim, ...]:
+    """Return the stored claims of an answer for the page."""
+    return tuple(
+        _shown(CheckedClaim(row.text, tuple(row.cites), Verdict(row.verdict), row.reason), known=known) for row in rows
+    )
+
+
+def tally(claims: Sequence[ShownClaim]) -> str:
+    """Return how many claims of each verdict there are: "3 supported, 1 struck out"."""
+    words = [_MARKS[verdict][1].lower() for verdict in Verdict]
+    counts = [sum(claim.verdict == verdict for claim in claims) for verdict in Verdict]
+    return ", ".join(f"{count} {word}" for count, word in zip(counts, words, strict=True) if count)
+
+
+def _shown(claim: CheckedClaim, *, known: Collection[str]) -> ShownClaim:
+    cites = tuple(cite for cite in claim.cites if cite in known)
+    if not claim.cites and claim.verdict is Verdict.SUPPORTED:
+        return ShownClaim(claim.text, (), "plain", "more", "Without citation", "")
+    mark, word = _MARKS[claim.verdict]
+    return ShownClaim(claim.text, cites, claim.verdict, mark, word, claim.reason)

@@ -1,0 +1,156 @@
+"""An incident's page, its live parts, and what a person can do there."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import BadRequest
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from copilot import events
+from copilot.answers.brief import Brief
+from copilot.answers.brief import from_json as brief_from_json
+from copilot.evidence.bundle import EvidenceBundle
+from copilot.evidence.bundle import from_json as bundle_from_json
+from copilot.views import reading
+from copilot.views.conversation import conversation, follow_from
+from copilot.views.evidence_cards import card
+from copilot.views.verdict import verdict_of
+from incidents import lifecycle
+from incidents.models import Incident, Investigation
+
+NOTE_LENGTH = 500
+# Parts of the page that are fetched again when something happened.
+PARTS = {
+    "verdict": "copilot/incident/verdict.html",
+    "explanation": "copilot/incident/explanation.html",
+    "timeline": "copilot/incident/timeline.html",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An incident with what its investigation found; `bundle` and `brief` are None until it is ready."""
+
+    incident: Incident
+    investigation: Investigation | None
+    bundle: EvidenceBundle | None
+    brief: Brief | None
+
+    @property
+    def evidence_ids(self) -> frozenset[str]:
+        """Return the ids that a citation may lead to."""
+        return frozenset(item.id for item in self.bundle.items) if self.bundle else frozenset()
+
+
+def known_of(pk: int) -> Known:
+    """Return what is known of an incident. Raises Http404."""
+    incident = get_object_or_404(Incident.objects.select_related("investigation"), pk=pk)
+    investigation = getattr(incident, "investigation", None)
+    if investigation is None or investigation.state != Investigation.State.READY:
+        return Known(incident, investigation, None, None)
+    return Known(
+        incident, investigation, bundle_from_json(investigation.evidence), brief_from_json(investigation.brief)
+    )
+
+
+@require_GET
+@never_cache
+def incident_page(request: HttpRequest, pk: int) -> HttpResponse:
+    """Show the whole incident."""
+    known = known_of(pk)
+    # Where the page stands is read before what it shows: what happens in between is heard twice, never missed.
+    after = follow_from(pk, newest=known.incident.last_event_number)
+    context = {
+        **_context(known),
+        "after": after,
+        "messages_shown": conversation(pk, known=known.evidence_ids),
+        "prompts": reading.suggested_questions(known.bundle),
+        "model": reading.model_status(),
+    }
+    return render(request, "copilot/incident.html", context)
+
+
+@require_GET
+@never_cache
+def incident_part(request: HttpRequest, pk: int, part: str) -> HttpResponse:
+    """Show one part of the page anew."""
+    if part not in PARTS:
+        raise Http404(f"No part {part!r}; there are {', '.join(PARTS)}.")
+    return render(request, PARTS[part], _context(known_of(pk)))
+
+
+@require_GET
+@never_cache
+def incident_events(request: HttpRequest, pk: int) -> JsonResponse:
+    """Return the events after ?after=N: what a page reads while its socket is down."""
+    try:
+        after = int(request.GET.get("after", "0"))
+    except ValueError as error:
+        raise BadRequest(
+            "after: give the number of the last event that the page has, for example ?after=12."
+        ) from error
+    get_object_or_404(Incident.objects.only("pk"), pk=pk)
+    found = events.since(incident_id=pk, number=max(0, min(after, 2**62)))
+    return JsonResponse({"events": [events.as_json(number=e.number, kind=e.kind, payload=e.payload) for e in found]})
+
+
+@require_GET
+def evidence_page(request: HttpRequest, pk: int, evidence_id: str) -> HttpResponse:
+    """Show one evidence item whole: a large chart, every line kept, the whole trace, and the query that found it."""
+    known = known_of(pk)
+    item = known.bundle.get(evidence_id) if known.bundle else None
+    if item is None or known.bundle is None:
+        raise Http404(f"{known.incident.reference} has no evidence {evidence_id}.")
+    ids = [other.id for other in known.bundle.items]
+    place = ids.index(item.id)
+    context = {
+        "incident": known.incident,
+        "card": card(item, bundle=known.bundle, whole=True),
+        "claims": reading.claims_citing(known.brief, evidence_id, known=known.evidence_ids),
+        "earlier": ids[place - 1] if place else "",
+        "later": ids[place + 1] if place + 1 < len(ids) else "",
+        "whole": True,
+    }
+    return render(request, "copilot/evidence_page.html", context)
+
+
+@require_POST
+def incident_action(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+    """Acknowledge, mitigate, resolve, reopen or add a note; then show the page again."""
+    incident = get_object_or_404(Incident, pk=pk)
+    by, now = request.user.get_username(), timezone.now()
+    if verb == "note":
+        text = request.POST.get("text", "").strip()[:NOTE_LENGTH]
+        if text:
+            lifecycle.add_note(incident, text=text, by=by, now=now)
+            events.publish(incident_id=pk, kind="timeline.added", payload={})
+        return redirect(reverse("incident-page", args=[pk]) + "#timeline")
+    acts = {
+        "acknowledge": lifecycle.acknowledge,
+        "mitigate": lifecycle.mitigate,
+        "resolve": lifecycle.resolve,
+        "reopen": lifecycle.reopen,
+    }
+    if verb not in acts:
+        raise Http404(f"No action {verb!r}; there are {', '.join(acts)} and note.")
+    acts[verb](incident, by=by, now=now)
+    events.publish(incident_id=pk, kind="incident.changed", payload={})
+    return redirect("incident-list") if request.POST.get("next") == "list" else redirect("incident-page", pk=pk)
+
+
+def _context(known: Known) -> dict[str, Any]:
+    now = timezone.now()
+    return {
+        "incident": known.incident,
+        "investigation": known.investigation,
+        "is_ready": known.bundle is not None,
+        "has_failed": known.investigation is not None and known.investigation.state == Investigation.State.FAILED,
+        "verdict": verdict_of(known.incident, bundle=known.bundle, brief=known.brief, now=now),
+        "explanation": reading.explanation(known.bundle, known.brief, known.investigation),
+        "timeline": reading.timeline(known.incident),
+    }

@@ -1,0 +1,186 @@
+"""What an incident's page reads out of its bundle and brief, as plain values for the templates."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from copilot.answers.brief import Brief
+from copilot.evidence.bundle import EvidenceBundle
+from copilot.llm import chat_model
+from copilot.views.claims import ShownClaim, shown
+from copilot.views.evidence_cards import Card, cards
+from copilot.views.service_map import ServiceMap, service_map
+from incidents.models import Incident, Investigation
+
+KNOWLEDGE = ("passage", "precedent")
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One group of the brief's sentences."""
+
+    title: str
+    claims: tuple[ShownClaim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownHypothesis:
+    """One explanation. `percent` is the gauge's width; `supporting` and `opposing` are ids that exist."""
+
+    service: str
+    sentence: str
+    score: str
+    percent: str
+    verdict: str
+    is_ruled_out: bool
+    supporting: tuple[str, ...]
+    opposing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KindCount:
+    """How many items of a kind there are, for the filter above them."""
+
+    kind: str
+    label: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything below the header that rests on the bundle."""
+
+    sections: tuple[Section, ...]
+    steps: tuple[ShownClaim, ...]
+    hypotheses: tuple[ShownHypothesis, ...]
+    left_over: str
+    map: ServiceMap | None
+    cards: tuple[Card, ...]
+    knowledge: tuple[Card, ...]
+    kinds: tuple[KindCount, ...]
+    gathered_at: datetime
+    seconds: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One entry of the timeline; `learned` says when it became known, "" when at once."""
+
+    at: datetime
+    kind: str
+    kind_word: str
+    text: str
+    actor: str
+    learned: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """Which model answers, and why it does not."""
+
+    name: str
+    available: bool
+    reason: str
+
+
+_GROUPS = (
+    ("What happens", ("what", "affected", "since")),
+    ("Cause", ("cause",)),
+    ("Ruled out", ("ruled_out",)),
+    ("Not seen", ("unseen",)),
+)
+_KIND_LABELS = {"metric": "Metrics", "log": "Logs", "trace": "Traces", "change": "Changes"}
+
+
+def explanation(
+    bundle: EvidenceBundle | None, brief: Brief | None, investigation: Investigation | None
+) -> Explanation | None:
+    """Return what the page shows of an investigation, None until it is ready."""
+    if bundle is None or brief is None or investigation is None:
+        return None
+    known = {item.id for item in bundle.items}
+    sections = (
+        Section(title, shown([claim for name in names for claim in getattr(brief, name)], known=known))
+        for title, names in _GROUPS
+    )
+    everything = cards(bundle, brief=brief)
+    own = tuple(card for card in everything if card.kind not in KNOWLEDGE)
+    seconds = sum(float(value) for value in investigation.stage_seconds.values())
+    return Explanation(
+        sections=tuple(section for section in sections if section.claims),
+        steps=shown(brief.steps, known=known),
+        hypotheses=_hypotheses(bundle, known=known),
+        left_over=_left_over(bundle),
+        map=service_map(bundle),
+        cards=own,
+        knowledge=tuple(card for card in everything if card.kind in KNOWLEDGE),
+        kinds=tuple(
+            KindCount(kind, label, count)
+            for kind, label in _KIND_LABELS.items()
+            if (count := sum(card.kind == kind for card in own))
+        ),
+        gathered_at=bundle.gathered_at,
+        seconds=f"{seconds:.1f} s" if seconds else "",
+    )
+
+
+def timeline(incident: Incident) -> tuple[Moment, ...]:
+    """Return the incident's entries in the order in which they happened."""
+    return tuple(
+        Moment(
+            at=entry.happened_at,
+            kind=entry.kind,
+            kind_word=entry.get_kind_display(),
+            text=entry.text,
+            actor=entry.actor,
+            learned=f"known at {entry.known_at:%H:%M:%S}"
+            if (entry.known_at - entry.happened_at).total_seconds() >= 1
+            else "",
+        )
+        for entry in incident.timeline.all()
+    )
+
+
+def claims_citing(brief: Brief | None, evidence_id: str, *, known: Collection[str]) -> tuple[ShownClaim, ...]:
+    """Return the brief's sentences that rest on an item."""
+    return shown([claim for claim in (brief.claims() if brief else ()) if evidence_id in claim.cites], known=known)
+
+
+def suggested_questions(bundle: EvidenceBundle | None) -> tuple[str, ...]:
+    """Return questions that the evidence can answer."""
+    if bundle is None:
+        return ()
+    likely = [h.service for h in bundle.hypotheses if h.verdict != "ruled out"]
+    asked = ["What changed?"]
+    if likely:
+        asked.insert(0, f"Why {likely[0]}?")
+    if len(likely) > 1:
+        asked.append(f"Could it be {likely[1]} instead?")
+    return (*asked, "What should I check next?", "Has this happened before?")
+
+
+def model_status() -> ModelStatus:
+    """Return which model answers questions."""
+    status = chat_model.status()
+    return ModelStatus(str(status.get("name", "")), bool(status.get("available")), str(status.get("why not") or ""))
+
+
+def _hypotheses(bundle: EvidenceBundle, *, known: Collection[str]) -> tuple[ShownHypothesis, ...]:
+    return tuple(
+        ShownHypothesis(
+            service=h.service,
+            sentence=h.sentence,
+            score=f"{h.score:.2f}",
+            percent=f"{h.score:.0%}",
+            verdict=h.verdict,
+            is_ruled_out=h.verdict == "ruled out",
+            supporting=tuple(cite for cite in h.supporting if cite in known),
+            opposing=tuple(cite for cite in h.opposing if cite in known),
+        )
+        for h in bundle.hypotheses
+    )
+
+
+def _left_over(bundle: EvidenceBundle) -> str:
+    rest = 1.0 - sum(h.score for h in bundle.hypotheses if h.verdict != "ruled out")
+    return f"{rest:.2f} left for anything else" if bundle.hypotheses and rest >= 0.005 else ""

@@ -1,0 +1,158 @@
+"""The top of an incident's page: what, since when, how sure, in numbers, and what next."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from copilot.answers.brief import Brief
+from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
+from copilot.evidence.wording import quantity, span_of_time
+from copilot.views.claims import ShownClaim, shown
+from incidents.models import Incident
+
+LIVE = "live"
+SYMPTOMS_SHOWN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One number of the header. `cite` is the item it comes from, "" when it is the record's own."""
+
+    label: str
+    value: str
+    note: str
+    cite: str = ""
+    bad: bool = False
+    ticking_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTag:
+    """One affected service; `is_root` marks the leading suspect."""
+
+    name: str
+    is_affected: bool
+    is_root: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShownVerdict:
+    """Plain values for `copilot/incident/verdict.html`."""
+
+    pk: int
+    reference: str
+    title: str
+    severity: int
+    status: str
+    status_label: str
+    services: tuple[ServiceTag, ...]
+    because: ShownClaim | None
+    percent: str
+    confidence: str
+    confidence_word: str
+    facts: tuple[Fact, ...]
+    next_check: str
+    verbs: tuple[tuple[str, str, str], ...]
+    recording: str
+
+
+# What a person can do in each status: verb, button, key.
+_VERBS = {
+    Incident.Status.OPEN: (("acknowledge", "Acknowledge", "A"), ("mitigate", "Mark mitigated", "M")),
+    Incident.Status.ACKNOWLEDGED: (("mitigate", "Mark mitigated", "M"), ("resolve", "Mark resolved", "")),
+    Incident.Status.MITIGATED: (("resolve", "Mark resolved", ""), ("reopen", "Reopen", "")),
+    Incident.Status.RESOLVED: (("reopen", "Reopen", ""),),
+}
+
+
+def verdict_of(
+    incident: Incident, *, bundle: EvidenceBundle | None, brief: Brief | None, now: datetime
+) -> ShownVerdict:
+    """Return the header of an incident; without a bundle it shows what the record alone knows."""
+    because = None
+    if brief and bundle:
+        known = {item.id for item in bundle.items}
+        because = next(iter(shown(brief.cause[:1], known=known)), None)
+    score = brief.confidence if brief else 0.0
+    return ShownVerdict(
+        pk=incident.pk,
+        reference=incident.reference,
+        title=brief.headline if brief else incident.title,
+        severity=incident.severity,
+        status=incident.status,
+        status_label=incident.get_status_display(),
+        services=_services(incident, bundle),
+        because=because,
+        percent=f"{score:.0%}",
+        confidence=f"{score:.2f}" if score else "",
+        confidence_word=_confidence_word(brief),
+        facts=(_going_on(incident, bundle, now=now), *_symptoms(bundle), _affected(incident, bundle)),
+        next_check=brief.next_check[0].text if brief and brief.next_check else "",
+        verbs=_VERBS[Incident.Status(incident.status)],
+        recording="" if incident.source == LIVE else incident.source.removeprefix("replay_"),
+    )
+
+
+def is_over(incident: Incident) -> bool:
+    """Say whether the duration has stopped growing."""
+    return incident.status in {Incident.Status.MITIGATED, Incident.Status.RESOLVED}
+
+
+def lasted(incident: Incident, *, until: datetime, now: datetime) -> timedelta:
+    """Return how long the incident goes on or went on; a replayed one ends where its evidence ends (`until`)."""
+    if incident.source != LIVE:
+        return until - incident.started_at
+    end = (incident.mitigated_at or incident.resolved_at) if is_over(incident) else None
+    return (end or now) - incident.started_at
+
+
+def _going_on(incident: Incident, bundle: EvidenceBundle | None, *, now: datetime) -> Fact:
+    until = bundle.incident_end if bundle else incident.last_anomaly_at
+    live = incident.source == LIVE and not is_over(incident)
+    label = "Going on for" if live else ("Recorded for" if incident.source != LIVE else "Went on for")
+    return Fact(
+        label=label,
+        value=span_of_time(lasted(incident, until=until, now=now)),
+        note=f"since {incident.started_at:%H:%M:%S} UTC, {incident.started_at:%-d %B %Y}",
+        ticking_since=incident.started_at if live else None,
+    )
+
+
+def _symptoms(bundle: EvidenceBundle | None) -> tuple[Fact, ...]:
+    items = [item for item in bundle.by_role(Role.SYMPTOM) if item.kind is Kind.METRIC] if bundle else []
+    return tuple(fact for item in items[:SYMPTOMS_SHOWN] if (fact := _symptom(item)))
+
+
+def _symptom(item: Evidence) -> Fact | None:
+    peak = item.statistic.get("peak") or item.statistic.get("after")
+    if not peak or peak.get("value") is None:
+        return None
+    low, high = item.statistic.get("usual low"), item.statistic.get("usual high")
+    before = item.statistic.get("before")
+    if low and high:
+        note = f"usual {quantity(low['value'], low['unit'])} to {quantity(high['value'], high['unit'])}"
+    elif before and before.get("value") is not None:
+        note = f"before {quantity(before['value'], before['unit'])}"
+    else:
+        note = ""
+    return Fact(label=item.title, value=quantity(peak["value"], peak["unit"]), note=note, cite=item.id, bad=True)
+
+
+def _affected(incident: Incident, bundle: EvidenceBundle | None) -> Fact:
+    seen = len(incident.services)
+    known = len({name for edge in bundle.edges for name in edge} | set(incident.services)) if bundle else seen
+    note = f"of {known} known" if known > seen else ", ".join(incident.services[:3])
+    return Fact(label="Services affected", value=str(seen), note=note)
+
+
+def _services(incident: Incident, bundle: EvidenceBundle | None) -> tuple[ServiceTag, ...]:
+    leading = next((h.service for h in bundle.hypotheses if h.verdict != "ruled out"), "") if bundle else ""
+    names = list(dict.fromkeys([leading, *incident.services] if leading else incident.services))
+    return tuple(ServiceTag(name, name in incident.services, name == leading) for name in names[:6])
+
+
+def _confidence_word(brief: Brief | None) -> str:
+    if not brief or not brief.confidence:
+        return ""
+    if brief.undecided:
+        return "of the blame; not separated from the next"
+    return "of the blame"
