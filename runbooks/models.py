@@ -20,6 +20,7 @@ class Document(models.Model):
     slug = models.SlugField(max_length=120, unique=True)
     services = models.JSONField(default=list)  # names of the services it is about; empty means any
     tags = models.JSONField(default=list)
+    owner = models.CharField(max_length=150, blank=True)  # the team or person who keeps it true
 
     class Meta:
         ordering = ("kind", "slug")
@@ -44,7 +45,11 @@ class Revision(models.Model):
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
     source = models.CharField(max_length=300, blank=True)  # where it was imported from
     created_at = models.DateTimeField()
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="approved_revisions"
+    )
     approved_at = models.DateTimeField(null=True, blank=True)
+    reviewed_on = models.DateField(null=True, blank=True)  # when a person last found the text to be true
     # Embedding is claimed by a conditional UPDATE with a lease; chunks done stay done.
     chunked_at = models.DateTimeField(null=True, blank=True)
     indexed_at = models.DateTimeField(null=True, blank=True)
@@ -54,9 +59,11 @@ class Revision(models.Model):
 
     class Meta:
         ordering = ("document", "-number")
+        permissions = [("approve_revision", "Can approve and retire revisions")]
         constraints = [
             models.UniqueConstraint(fields=("document", "number"), name="revision_number_once"),
             models.UniqueConstraint(fields=("document",), condition=Q(state="approved"), name="one_approved_revision"),
+            models.UniqueConstraint(fields=("document",), condition=Q(state="draft"), name="one_draft_revision"),
         ]
 
     def __str__(self) -> str:
@@ -70,11 +77,12 @@ class Chunk(models.Model):
     position = models.PositiveIntegerField()
     heading = models.CharField(max_length=500, blank=True)
     text = models.TextField()
+    words = models.TextField()  # heading and text as full-text search reads them: joined names also in parts
     sha256 = models.CharField(max_length=64)
     embedding_model = models.CharField(max_length=100, blank=True)
     indexed_at = models.DateTimeField(null=True, blank=True)
     search = models.GeneratedField(
-        expression=SearchVector(F("heading"), F("text"), config="english"),
+        expression=SearchVector(F("words"), config="english"),
         output_field=SearchVectorField(),
         db_persist=True,
     )
