@@ -81,7 +81,11 @@ class LogRecord(NamedTuple):
 
 
 class MetricPoint(NamedTuple):
-    """One number of one series. `attributes` is JSON text with sorted keys, so equal series have equal text."""
+    """One number of one series. `attributes` is JSON text with sorted keys, so equal series have equal text.
+
+    `is_counter` marks a total that only grows (its rate is taken when series are fetched); `instance` says which process or
+    pod counted, where its resource says so, because the totals of two instances must not be mixed.
+    """
 
     time_ns: int
     service: str
@@ -89,6 +93,8 @@ class MetricPoint(NamedTuple):
     attributes: str
     unit: str
     value: float
+    is_counter: bool = False
+    instance: str = ""
 
 
 class SeriesKey(NamedTuple):
