@@ -1,0 +1,192 @@
+"""The language model that COPILOT_LLM names, behind one call: a prompt in, streamed text out, every failure with its cause."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Protocol
+
+import httpx
+from django.conf import settings
+from langchain_core.messages.ai import UsageMetadata, add_usage
+
+from copilot.llm import providers
+from copilot.llm.failures import ModelFailed, StreamCut, explain_timeout
+from copilot.llm.prompts import Prompt
+from copilot.llm.timed_stream import Patience, StreamTimeout, read
+from copilot.llm.usage import CallUsage
+
+MAX_REPLY_CHARACTERS = 20_000
+# A model that reads the prompt on this machine's own cores is silent meanwhile; on busy cores for longer.
+LOCAL_PATIENCE = 3
+STATUS_SECONDS = 1.5
+MAX_PROMPT_TOKENS = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole reply. `finish` is "stop", "length" (cut at max_tokens) or "refused"."""
+
+    text: str
+    finish: str
+    usage: CallUsage
+
+
+class ChatModel(Protocol):
+    """A model that answers a prompt."""
+
+    @property
+    def name(self) -> str:
+        """What pages and the record of calls show: "local qwen2.5-coder-1.5b-instruct", "openai:gpt-5"."""
+
+    @property
+    def warms(self) -> bool:
+        """Whether sending a prompt ahead makes the next one with the same start quicker, at no cost."""
+
+    def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
+        """Answer, handing each piece of text to `on_text` as it comes. Raises ModelFailed."""
+
+
+def chat_model() -> ChatModel | None:
+    """Return the configured model, None for COPILOT_LLM=none. Raises ImproperlyConfigured, which names the allowed forms."""
+    choice = providers.choose()
+    return None if choice is None else LangChainModel(choice=choice, patience=_patience(choice))
+
+
+def status() -> dict[str, object]:
+    """Return {"name", "available", "detail"} of the configured model without spending a token; `detail` says why not.
+
+    A server of our own or of a URL is asked for its list of models, with a time-out of 1.5 s; of a hosted one only the key is looked at.
+    """
+    choice = providers.choose()
+    if choice is None:
+        return {"name": "none", "available": False, "detail": "COPILOT_LLM=none: answers are composed by code alone."}
+    detail = choice.missing_key or (_probe(choice) if choice.url else "")
+    return {"name": choice.name, "available": not detail, "detail": detail}
+
+
+def _probe(choice: providers.Choice) -> str:
+    path = "/api/tags" if choice.provider == "ollama" else "/models"
+    headers = {"Authorization": f"Bearer {choice.key}"} if choice.key else {}
+    try:
+        answer = httpx.get(
+            choice.url + path, timeout=STATUS_SECONDS, headers=headers, trust_env=not choice.is_on_this_machine
+        )
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return f"{choice.where} does not answer: {error or type(error).__name__}"
+    return "" if answer.status_code < 400 else f"{choice.where} answers with status {answer.status_code}."
+
+
+def _patience(choice: providers.Choice) -> Patience:
+    first, total = settings.LLM_FIRST_TOKEN_TIMEOUT, settings.LLM_TOTAL_TIMEOUT
+    if choice.is_on_this_machine:
+        first = min(first * LOCAL_PATIENCE, total)
+    return Patience(first=first, idle=settings.LLM_IDLE_TIMEOUT, total=total)
+
+
+@dataclass
+class _Progress:
+    """What came so far."""
+
+    name: str
+    begun: float
+    text: str = ""
+    finish: str = ""
+    first_text_after: float | None = None
+    tokens: UsageMetadata | None = None
+
+    def take(self, chunk: Any) -> str:
+        """Add a chunk and return its text."""
+        piece: str = chunk.text
+        if piece and self.first_text_after is None:
+            self.first_text_after = time.monotonic() - self.begun
+        self.text += piece
+        if chunk.usage_metadata:
+            self.tokens = add_usage(self.tokens, chunk.usage_metadata)
+        said = chunk.response_metadata
+        self.finish = said.get("finish_reason") or said.get("stop_reason") or said.get("done_reason") or self.finish
+        if chunk.additional_kwargs.get("refusal"):
+            self.finish = "refusal"
+        return piece
+
+    def usage(self) -> CallUsage:
+        tokens: Mapping[str, Any] = self.tokens or {}
+        return CallUsage(
+            model=self.name,
+            prompt_tokens=tokens.get("input_tokens", 0),
+            cached_tokens=tokens.get("input_token_details", {}).get("cache_read", 0) or 0,
+            output_tokens=tokens.get("output_tokens", 0),
+            first_token_seconds=self.first_text_after,
+            seconds=time.monotonic() - self.begun,
+        )
+
+
+@dataclass(frozen=True)
+class LangChainModel:
+    """A model reached through LangChain."""
+
+    choice: providers.Choice
+    patience: Patience
+
+    @property
+    def name(self) -> str:
+        """Return what pages show."""
+        return self.choice.name
+
+    @property
+    def warms(self) -> bool:
+        """Return whether prompts may be sent ahead."""
+        return self.choice.is_on_this_machine
+
+    def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
+        """Answer a prompt; see `ChatModel`. Nothing is retried here: the caller knows what a retry is worth."""
+        progress = _Progress(self.name, begun=time.monotonic())
+        try:
+            self._read(prompt, progress, on_text)
+        except ModelFailed as failure:
+            failure.usage = progress.usage().failed(str(failure))
+            failure.text = progress.text
+            raise
+        return Reply(text=progress.text, finish=_finish(progress.finish), usage=progress.usage())
+
+    def _read(self, prompt: Prompt, progress: _Progress, on_text: Callable[[str], None]) -> None:
+        where = self.choice.where
+        try:
+            start = providers.stream(self.choice, prompt, patience=self.patience)
+            for chunk in read(start, patience=self.patience, counts=lambda chunk: bool(chunk.text)):
+                if piece := progress.take(chunk):
+                    on_text(piece)
+                if len(progress.text) > MAX_REPLY_CHARACTERS:
+                    raise StreamCut(f"{where} sent more than {MAX_REPLY_CHARACTERS:,} characters; the call was ended.")
+        except StreamTimeout as timeout:
+            raise explain_timeout(timeout, where=where) from timeout
+        except providers.errors(self.choice) as error:
+            raise providers.explain(error, choice=self.choice, streaming=bool(progress.text)) from error
+        if not progress.finish:
+            raise StreamCut(f"The connection to {where} ended in the middle of the reply.")
+
+
+def _finish(reason: str) -> str:
+    if reason in ("length", "max_tokens", "model_context_window_exceeded"):
+        return "length"
+    return "refused" if reason in ("refusal", "content_filter") else "stop"
+
+
+def warm(model: ChatModel, prompt: Prompt) -> CallUsage | None:
+    """Have the model read the prompt's stable part now; None when that would not help or the model cannot be reached."""
+    if not model.warms:
+        return None
+    try:
+        return model.reply(replace(prompt, max_tokens=1, schema=None), on_text=lambda _: None).usage
+    except ModelFailed as failure:
+        return failure.usage
+
+
+def prompt_tokens() -> int:
+    """Return how many tokens a prompt may have: COPILOT_LLM_PROMPT_TOKENS, and never more than 2,000."""
+    return min(settings.LLM_PROMPT_TOKENS, MAX_PROMPT_TOKENS)
+
+
+def lease(attempt_budget: int = 2) -> timedelta:
+    """Return how long an answer may take with its retry before another worker may take it over."""
+    return timedelta(seconds=settings.LLM_TOTAL_TIMEOUT.total_seconds() * attempt_budget + 30)
