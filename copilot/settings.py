@@ -196,5 +196,6 @@ LOGGING = {
         "line": {"()": "copilot.log_lines.OneLineFormatter", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "loggers": {"httpx": {"level": "WARNING"}, "httpx2": {"level": "WARNING"}},  # one line per request is too much
     "root": {"handlers": ["console"], "level": env.str("COPILOT_LOG_LEVEL", default="INFO")},
 }

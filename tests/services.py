@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,7 +106,7 @@ def answers(url: str) -> Callable[[], str | None]:
 
     def why_not() -> str | None:
         try:
-            response = httpx.get(url, timeout=1)
+            response = httpx.get(url, timeout=1, trust_env=False)
         except httpx.HTTPError as error:
             return str(error)
         return None if response.status_code == 200 else f"{url} answers {response.status_code}"
@@ -124,13 +124,13 @@ def chroma_url(services: Run) -> str:
             name="chroma",
             command=(*command, "--host", "127.0.0.1", "--port", str(services.chroma_port)),
             ready=answers(f"{url}/api/v2/heartbeat"),
-            environment={**os.environ, "ANONYMIZED_TELEMETRY": "False"},
+            variables={"ANONYMIZED_TELEMETRY": "False"},
         )
     )
     return url
 
 
-def celery_program(*, queues: tuple[str, ...], environment: dict[str, str]) -> Program:
+def celery_program(*, queues: tuple[str, ...], variables: dict[str, str]) -> Program:
     """A worker of these queues; ready when it answers a ping."""
     name = f"worker-{'-'.join(queues)}@tests"
     celery = (sys.executable, "-m", "celery", "-A", "copilot")
@@ -138,7 +138,7 @@ def celery_program(*, queues: tuple[str, ...], environment: dict[str, str]) -> P
     def why_not() -> str | None:
         done = subprocess.run(
             [*celery, "inspect", "ping", "-d", name, "-t", "1"],
-            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False,
+            cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, timeout=30, check=False,
         )  # fmt: skip
         return None if done.returncode == 0 else done.stdout + done.stderr
 
@@ -146,7 +146,7 @@ def celery_program(*, queues: tuple[str, ...], environment: dict[str, str]) -> P
         name=name.partition("@")[0],
         command=(*celery, "worker", "-Q", ",".join(queues), "-c", "1", "-n", name, "--loglevel", "INFO"),
         ready=why_not,
-        environment=environment,
+        variables=variables,
         folder=ROOT,
         stop_seconds=5,
     )
@@ -166,9 +166,7 @@ def celery_worker(services: Run, django_db_setup: None) -> Callable[..., Child]:
         if queues not in started:
             sockets = services.folder / "sockets"
             url = f"postgresql://{postgres.USER}@/{connection.settings_dict['NAME']}?host={quote(str(sockets))}"
-            started[queues] = services.start(
-                celery_program(queues=queues, environment={**os.environ, "DATABASE_URL": url})
-            )
+            started[queues] = services.start(celery_program(queues=queues, variables={"DATABASE_URL": url}))
         return started[queues]
 
     return start
@@ -176,36 +174,35 @@ def celery_worker(services: Run, django_db_setup: None) -> Callable[..., Child]:
 
 @dataclass(frozen=True)
 class LiveSite:
-    """The running site: its address, its processes' environment, and its management commands."""
+    """The running site: its address, what its processes' environment differs in, and its management commands."""
 
     url: str
-    environment: dict[str, str]
+    variables: dict[str, str]
     children: dict[str, Child]
 
     def manage(self, *arguments: str, seconds: float = 120) -> str:
         """Run `manage.py …` beside the site and return what it printed; its error output is in the failure."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True, timeout=seconds, check=False,
+            cwd=ROOT, env={**os.environ, **self.variables}, capture_output=True, text=True, timeout=seconds, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"manage.py {' '.join(arguments)}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
         return done.stdout
 
 
 @pytest.fixture(scope="session")
-def live_site(services: Run, chroma_url: str) -> Iterator[LiveSite]:
+def live_site(services: Run, chroma_url: str) -> LiveSite:
     """The web server, a worker for every queue, and the relay, on their own database and Valkey."""
     broker = services.folder / "live.sock"
     services.start(valkey.program(data=services.folder / "live-valkey", socket=broker, durable=False))
     port = free_port()
-    environment = {
-        **os.environ,
+    variables = {
         "DATABASE_URL": f"postgresql://{postgres.USER}@/live?host={quote(str(services.folder / 'sockets'))}",
         "REDIS_URL": valkey.url(broker),
         "COPILOT_VAR": str(services.folder / "live"),
         "COPILOT_PORT": str(port),
     }
-    site = LiveSite(url=f"http://127.0.0.1:{port}", environment=environment, children={})
+    site = LiveSite(url=f"http://127.0.0.1:{port}", variables=variables, children={})
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         connection.execute("CREATE DATABASE live")
     site.manage("migrate", "--verbosity", "0")
@@ -216,15 +213,15 @@ def live_site(services: Run, chroma_url: str) -> Iterator[LiveSite]:
         "web": Program(
             name="live-web",
             command=(*python, "uvicorn", "copilot.asgi:application", "--host", "127.0.0.1", "--port", str(port)),
-            ready=answers(f"{site.url}/health/live"), environment=environment, folder=ROOT, stop_seconds=5,
+            ready=answers(f"{site.url}/health/live"), variables=variables, folder=ROOT, stop_seconds=5,
         ),
-        "worker": celery_program(queues=queues, environment=environment),
+        "worker": celery_program(queues=queues, variables=variables),
         "relay": Program(
             name="live-relay", command=(sys.executable, "manage.py", "relay"), ready=lambda: None,
-            environment=environment, folder=ROOT, stop_seconds=5,
+            variables=variables, folder=ROOT, stop_seconds=5,
         ),
     }  # fmt: skip
     for name, program in programs.items():
         site.children[name] = services.start(program, wait=name != "worker")
     site.children["worker"].wait_until_ready(seconds=90)
-    yield site
+    return site

@@ -22,6 +22,16 @@ def sockets(var: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"copilot-{os.geteuid()}-{name}"
 
 
+def prepare_sockets(var: Path) -> Path:
+    """Make the folder of the Unix sockets and return it. Raises PermissionError when somebody else made it first."""
+    folder = sockets(var)
+    folder.mkdir(parents=True, exist_ok=True)
+    if folder.lstat().st_uid != os.geteuid() or folder.is_symlink():
+        raise PermissionError(f"{folder} belongs to somebody else: remove it, or give COPILOT_VAR a shorter path.")
+    folder.chmod(0o711)  # PostgreSQL may run as another user: it passes, and sees nothing
+    return folder
+
+
 def database_url(var: Path) -> str:
     """Return the URL of the embedded PostgreSQL."""
     return f"postgresql://copilot@/copilot?host={sockets(var) / 'postgres'}"
@@ -74,8 +84,8 @@ def secret_key(var: Path) -> str:
     if not path.exists():
         var.mkdir(parents=True, exist_ok=True)
         draft = var / f"secret_key.{os.getpid()}"
-        with draft.open("x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(secrets.token_urlsafe(48))
+        draft.touch(mode=0o600, exist_ok=False)
+        draft.write_text(secrets.token_urlsafe(48))
         with contextlib.suppress(FileExistsError):  # another process was first: its key is the one
             path.hardlink_to(draft)
         draft.unlink()

@@ -21,7 +21,7 @@ class EmbeddedError(Exception):
     """Something about an embedded service that a person can put right; the message says what to do."""
 
 
-class NotReady(EmbeddedError):
+class NotReadyError(EmbeddedError):
     """A component did not answer in time."""
 
 
@@ -30,13 +30,13 @@ class Program:
     """How to start, recognise as ready, and stop one child process.
 
     `ready` returns None when the program answers, else why not yet; it must itself return within about a second.
-    `environment` is the whole environment of the child; None hands on the parent's.
+    `variables` are added to the environment that it inherits.
     """
 
     name: str
     command: tuple[str, ...]
     ready: Callable[[], str | None]
-    environment: Mapping[str, str] | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
     folder: Path = Path("/")
     run_as: RunAs = field(default_factory=RunAs)
     stop_signal: signal.Signals = signal.SIGTERM
@@ -70,30 +70,30 @@ class Child:
         """Start the program with its output going to the end of its log file."""
         program = self.program
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        variables = ("env", *(f"{name}={value}" for name, value in program.variables.items()))
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [*program.run_as.prefix, *program.command],
+                [*variables, *program.run_as.prefix, *program.command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=program.folder,
-                env=None if program.environment is None else dict(program.environment),
                 start_new_session=True,
-                preexec_fn=_end_with_parent(program.stop_signal),  # noqa: PLW1509 - started from the main thread only
+                preexec_fn=_end_with_parent(program.stop_signal),
                 **program.run_as.options(),
             )
 
     def wait_until_ready(self, *, seconds: float = 30) -> None:
-        """Return when the program answers; raises NotReady when it ends or when the seconds are over."""
+        """Return when the program answers; raises NotReadyError when it ends or when the seconds are over."""
         until = time.monotonic() + seconds
         while True:
             why = self.program.ready()
             if why is None:
                 return
             if not self.running:
-                raise NotReady(f"{self.program.name} ended with status {self.exit_status}. {self.last_lines()}")
+                raise NotReadyError(f"{self.program.name} ended with status {self.exit_status}. {self.last_lines()}")
             if time.monotonic() > until:
-                raise NotReady(f"{self.program.name} is not ready after {seconds:g} s: {why}. {self.last_lines()}")
+                raise NotReadyError(f"{self.program.name} is not ready after {seconds:g} s: {why}. {self.last_lines()}")
             time.sleep(0.05)
 
     def last_lines(self, *, count: int = 3) -> str:

@@ -1,0 +1,208 @@
+"""Our own processes: the web server, the workers, the schedule and the relay; and everything one `var/` runs, in order."""
+
+import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from copilot.embedded import addresses, model_server, postgres, valkey, vector_index
+from copilot.embedded.child import EmbeddedError, Program
+from copilot.embedded.model_server import GAVE_UP
+from copilot.embedded.running import ComponentState
+from copilot.embedded.supervisor import Component
+
+ROOT = Path(__file__).resolve().parents[2]
+QUEUES = ("investigate", "chat", "detect", "intake", "act")
+EMBED_QUEUE = "embed"
+PING_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run: the addresses from the settings, and the choices of whoever starts it."""
+
+    var: Path
+    database_url: str
+    redis_url: str
+    broker_url: str
+    chroma_url: str
+    llm: str
+    model_file: Path
+    web_host: str
+    web_port: int
+    variables: Mapping[str, str] = field(default_factory=dict)  # for our own processes
+
+    @property
+    def url(self) -> str:
+        """The site's address in a browser on this machine."""
+        host = "127.0.0.1" if self.web_host in {"", "0.0.0.0", "::"} else self.web_host  # noqa: S104 - compared, not bound
+        return f"http://{host}:{self.web_port}"
+
+    def managed(self) -> list[ComponentState]:
+        """The services that run elsewhere, each with its host."""
+        found = []
+        if self.database_url != addresses.database_url(self.var):
+            found.append(_managed("postgres", self.database_url))
+        if self.redis_url != addresses.redis_url(self.var):
+            found.append(_managed("valkey", self.redis_url))
+        if self.chroma_url != addresses.chroma_url(self.var):
+            found.append(_managed("chroma", self.chroma_url))
+        if self.llm != "local":
+            detail = (
+                "no model: answers are the evidence brief"
+                if self.llm == "none"
+                else self.llm.partition("@")[2] or self.llm
+            )
+            found.append(ComponentState(name="model-server", state="managed", detail=detail))
+        return found
+
+
+def _managed(name: str, url: str) -> ComponentState:
+    return ComponentState(name=name, state="managed", detail=urlsplit(url).hostname or urlsplit(url).path)
+
+
+def choose_ports(var: Path) -> None:
+    """Choose the ports of the embedded services, the usual ones where they are free, and write them down for every process."""
+    chosen: dict[str, int] = {}
+    for name, usual in (addresses.DEFAULT_PORTS | addresses.ports(var)).items():
+        chosen[name] = usual if port_is_free("127.0.0.1", usual) else _any_free_port()
+    addresses.keep_ports(var, chosen)
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Whether a server can listen there now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _any_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def components(plan: Plan) -> list[Component]:
+    """Return everything that runs here, in starting order. Raises EmbeddedError when a service cannot be prepared."""
+    elsewhere = {component.name for component in plan.managed()}
+    return [
+        component for component in (*_services(plan, elsewhere), *_own(plan)) if component.program.name not in elsewhere
+    ]
+
+
+def _services(plan: Plan, elsewhere: set[str]) -> list[Component]:
+    var, sockets = plan.var, addresses.prepare_sockets(plan.var)
+    found = []
+    if "postgres" not in elsewhere:
+        cluster = postgres.prepare(data=var / "postgres", sockets=sockets / "postgres")
+        found.append(Component(postgres.program(cluster)))
+    if "valkey" not in elsewhere:
+        found.append(Component(valkey.program(data=var / "valkey", socket=sockets / "valkey.sock")))
+    if "chroma" not in elsewhere:
+        found.append(Component(vector_index.program(data=var / "chroma", port=addresses.port(var, "chroma"))))
+    if "model-server" not in elsewhere:
+        fetch = plan.model_file.parent == var / "models"
+        server = model_server.program(file=plan.model_file, port=addresses.port(var, "model-server"), fetch=fetch)
+        found.append(Component(server, optional=True, gave_up=GAVE_UP))
+    return found
+
+
+def _own(plan: Plan) -> list[Component]:
+    manage = (sys.executable, "manage.py")
+    celery = (sys.executable, "-m", "celery", "--app", "copilot")
+    schedule = plan.var / "run" / "beat-schedule"
+    prepare = _program(plan, "prepare", (*manage, "prepare"))
+    return [
+        Component(prepare, needs=("postgres",), once=True, start_seconds=300),
+        Component(_web(plan), needs=("prepare", "valkey")),
+        Component(_worker(plan, "worker", QUEUES, processes=2), needs=("prepare", "valkey")),
+        Component(_worker(plan, "worker-embed", (EMBED_QUEUE,), processes=1), needs=("prepare", "valkey", "chroma")),
+        Component(_program(plan, "beat", (*celery, "beat", "--schedule", str(schedule))), needs=("prepare", "valkey")),
+        Component(_program(plan, "relay", (*manage, "relay")), needs=("prepare", "valkey")),
+    ]
+
+
+def _program(plan: Plan, name: str, command: tuple[str, ...]) -> Program:
+    """A process without an address of its own: it is ready as soon as it runs."""
+    return Program(name=name, command=command, ready=lambda: None, variables=_variables(plan), folder=ROOT)
+
+
+def _variables(plan: Plan) -> dict[str, str]:
+    # Fewer malloc arenas: threads would otherwise each keep their own free memory.
+    return {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2", **plan.variables}
+
+
+def _web(plan: Plan) -> Program:
+    def why_not() -> str | None:
+        try:
+            answer = httpx.get(f"{plan.url}/health/live", timeout=1, trust_env=False)
+        except httpx.HTTPError as error:
+            return str(error)
+        return None if answer.status_code == 200 else f"/health/live answers {answer.status_code}"
+
+    options = ("--lifespan", "off", "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5")
+    return Program(
+        name="web",
+        command=(
+            *(sys.executable, "-m", "uvicorn", "copilot.asgi:application"),
+            *("--host", plan.web_host, "--port", str(plan.web_port), "--ws-max-size", "65536", *options),
+        ),
+        ready=why_not,
+        variables=_variables(plan),
+        folder=ROOT,
+        stop_seconds=10,
+    )
+
+
+def _worker(plan: Plan, name: str, queues: tuple[str, ...], *, processes: int) -> Program:
+    node = f"{name}@copilot"
+    return Program(
+        name=name,
+        command=(
+            *(
+                sys.executable,
+                "-m",
+                "celery",
+                "--app",
+                "copilot",
+                "worker",
+                "--hostname",
+                node,
+                "--queues",
+                ",".join(queues),
+            ),
+            *("--concurrency", str(processes), "--without-gossip", "--without-mingle", "--loglevel", "INFO"),
+        ),
+        ready=lambda: why_worker_is_silent(plan.broker_url, node),
+        variables=_variables(plan),
+        folder=ROOT,
+    )
+
+
+def why_worker_is_silent(broker_url: str, node: str) -> str | None:
+    """Return None when the worker answers a ping through the broker, else why not."""
+    with Celery("ping", broker=broker_url, set_as_current=False) as app:
+        try:
+            replies = app.control.ping(destination=[node], timeout=PING_SECONDS)
+        except OperationalError as error:
+            return f"the broker does not answer: {error}"
+    return None if replies else f"{node} does not answer a ping"
+
+
+def require_free_port(plan: Plan) -> None:
+    """Raise EmbeddedError when something else listens on the site's port."""
+    if not port_is_free(plan.web_host, plan.web_port):
+        raise EmbeddedError(
+            f"Port {plan.web_port} on {plan.web_host} is in use by another program. "
+            f"Stop that one, or take another port: `manage.py up --port {plan.web_port + 1}` (or COPILOT_PORT)."
+        )
