@@ -50,6 +50,7 @@ class Child:
         self.program = program
         self.log = log
         self._process: subprocess.Popen[bytes] | None = None
+        self._asked_to_stop = False
 
     @property
     def pid(self) -> int | None:
@@ -69,6 +70,7 @@ class Child:
     def start(self) -> None:
         """Start the program with its output going to the end of its log file."""
         program = self.program
+        self._asked_to_stop = False
         self.log.parent.mkdir(parents=True, exist_ok=True)
         variables = ("env", *(f"{name}={value}" for name, value in program.variables.items()))
         with self.log.open("ab") as output:
@@ -104,14 +106,19 @@ class Child:
             lines = []
         return f"{self.log} ends with: {' / '.join(lines) or '(nothing)'}"
 
+    def ask_to_stop(self) -> None:
+        """Send the program its stop signal, once: some take a second one as an order to drop their work."""
+        if self.running and not self._asked_to_stop:
+            self._asked_to_stop = True
+            self.signal(self.program.stop_signal)
+
     def stop(self) -> None:
         """Ask the program to end, and after its stop time end its whole process group."""
         if self._process is None:
             return
-        if self.running:
-            self.signal(self.program.stop_signal)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(self.program.stop_seconds)
+        self.ask_to_stop()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(self.program.stop_seconds)
         with contextlib.suppress(ProcessLookupError):  # nothing of the group is left: the usual case
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

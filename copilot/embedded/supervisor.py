@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from copilot.embedded.child import Child, EmbeddedError, NotReadyError, Program, rotate_log
+from copilot.embedded.child import Child, NotReadyError, Program, rotate_log
 from copilot.embedded.running import ComponentState
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
@@ -119,6 +119,10 @@ class Runner:
             return f"{self.name} failed: {self.detail}"
         return None
 
+    def ask_to_stop(self) -> None:
+        """Tell it to end, without waiting."""
+        self._child.ask_to_stop()
+
     def stop(self) -> None:
         """End it and say so."""
         was_running = self._child.running
@@ -198,10 +202,17 @@ class Supervisor:
             stop.wait(STARTING_TICK_SECONDS if starting else TICK_SECONDS)
 
     def stop(self) -> None:
-        """Stop everything, the last started first."""
-        for runner in reversed(self._runners.values()):
-            runner.stop()
-            self._record_changes()
+        """Stop everything: each component before those that it needs, those that nobody needs side by side."""
+        remaining = list(self._runners.values())
+        while remaining:
+            needed = {name for runner in remaining for name in runner.component.needs}
+            wave = [runner for runner in remaining if runner.name not in needed]
+            for runner in wave:
+                runner.ask_to_stop()
+            for runner in reversed(wave):
+                runner.stop()
+                self._record_changes()
+            remaining = [runner for runner in remaining if runner.name in needed]
 
     def _step(self) -> None:
         for runner in self._runners.values():
@@ -231,6 +242,3 @@ def _shorten(log: Path) -> None:
 
 def _now() -> str:
     return datetime.now(tz=UTC).isoformat(timespec="seconds")
-
-
-__all__ = ["Component", "EmbeddedError", "Runner", "Supervisor"]

@@ -1,0 +1,44 @@
+# `make` alone lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev model browser demo demo-live up down test lint bench
+
+PY := .venv/bin/python
+LLM ?= local# make demo LLM=none: without a language model
+export COPILOT_LLM ?= $(LLM)
+MODEL := $(or $(COPILOT_LLM_FILE),$(or $(COPILOT_VAR),var)/models/qwen2.5-coder-1.5b-instruct-q4_k_m.gguf)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' $(MAKEFILE_LIST)
+
+setup: ## install everything that running needs (Python 3.11 to 3.13)
+	@scripts/setup
+
+setup-dev:
+	@scripts/setup --dev
+
+demo: setup ## start everything, replay a recorded outage, show the incident (LLM=none: no language model)
+	@$(PY) manage.py demo
+
+demo-live: setup ## the same with the demo shop running and a fault after a quiet period
+	@$(PY) manage.py demo --live
+
+up: setup ## start everything without a recording
+	@$(PY) manage.py up
+
+down: ## stop what runs in the background
+	@$(PY) manage.py down
+
+model: setup # the local language model's file; without it the tests that need it say so and are skipped
+	@$(PY) -m copilot.embedded.model_file $(MODEL) || true
+
+browser:
+	@scripts/browser
+
+test: setup-dev model browser ## the whole test suite, with real services, a real browser and the real local model
+	@$(PY) -m pytest tests
+
+lint: setup-dev ## format, lint, types, import direction
+	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && .venv/bin/lint-imports
+
+bench: setup-dev ## measure, and print against the targets
+	@$(PY) -m pytest tests/benchmarks --override-ini=python_files='bench_*.py' --capture=no --quiet
