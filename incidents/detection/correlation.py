@@ -110,8 +110,9 @@ def _opens_at(members: Sequence[_Judged]) -> datetime | None:
     witnesses: set[tuple[str, ...]] = set()
     service_wide = False
     for episode, impact in sorted(members, key=lambda pair: pair[0].detected_at):
-        witnesses.add(witness(episode.key))
-        service_wide = service_wide or impact.service_wide
+        if impact.is_witness:
+            witnesses.add(witness(episode.key))
+            service_wide = service_wide or impact.service_wide
         if impact.harm is Harm.OPENS or (len(witnesses) >= 2 and service_wide):
             return episode.detected_at
     return None

@@ -3,11 +3,11 @@
 import json
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from incidents.detection.anomaly import Direction, Episode
-from incidents.detection.signals import Meaning, SignalKind, is_service_level, meaning
+from incidents.detection.signals import Meaning, SignalKind, is_service_level, meaning, quantile_of
 
 OTHER = Meaning(SignalKind.OTHER, 1.0)
 
@@ -37,6 +37,7 @@ class Impact:
     severity: Severity
     weight: float
     service_wide: bool
+    is_witness: bool = True
 
 
 def impact_of(episode: Episode, *, is_entry: bool) -> Impact:
@@ -55,7 +56,9 @@ def impact_of(episode: Episode, *, is_entry: bool) -> Impact:
             return _failures(failing, front=front, wide=wide)
         case SignalKind.DURATION:
             factor = episode.peak / max(episode.usual_high, 1e-9)
-            return _slowness(factor, front=front, wide=wide)
+            # One request in a hundred wanders by itself: it is part of an incident, not a reason to open one.
+            tail = quantile_of(episode.key.name) >= 99.0
+            return replace(_slowness(factor, front=front, wide=wide), is_witness=not tail)
         case SignalKind.TRAFFIC if episode.direction is Direction.DOWN:
             lost = 1.0 - episode.peak / max(episode.usual_low, 1e-9)
             severity = Severity.OUTAGE if front and lost >= 0.9 else Severity.DEGRADED

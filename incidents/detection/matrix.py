@@ -7,7 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from incidents.detection.signals import BUCKET_SECONDS, REQUESTS, Meaning, is_derived, meaning
+from incidents.detection.signals import (
+    BUCKET_SECONDS,
+    REQUESTS,
+    Meaning,
+    SignalKind,
+    is_derived,
+    is_service_level,
+    meaning,
+    quantile_of,
+)
 from incidents.telemetry.datamodel import MetricSeries, SeriesKey
 
 # Sampling steps that occur, in seconds; a measured step is taken for the nearest, so that jitter does not split a group.
@@ -15,8 +24,10 @@ STEPS = np.array([1, 2, 5, 10, 15, 20, 30, 60, 120, 300, 600, 900, 1800, 3600], 
 # The step is measured on the first samples alone: later ones must not change what was decided before them.
 MEASURED_GAPS = 5
 MAX_COLUMNS = 20_000
-# A quantile of very few requests is one request's fate, not the service's.
-FEWEST_REQUESTS = {"duration_p50": 3.0, "duration_p95": 6.0, "duration_p99": 10.0}
+# A quantile of very few requests is one request's fate, not the service's: at least this many for the p50, and others.
+FEWEST_REQUESTS = ((50.0, 3.0), (95.0, 6.0), (100.0, 10.0))
+# A gauge of traffic counts for a gauge of durations when it is at most this many steps older.
+FRESH_STEPS = 1.5
 
 
 @dataclass(frozen=True)
@@ -67,40 +78,75 @@ def matrices(series: Sequence[MetricSeries]) -> list[SeriesMatrix]:
         if read_as and step:
             # Derived series of one name share their buckets and their companions; the rest go together.
             groups[read_as, step, one.key.name if is_derived(one.key) else ""].append(one)
-    requests = {(one.key.service, one.key.attributes): one for one in series if one.key.name == REQUESTS}
+    traffic = _Traffic.of(series)
     return [
-        _matrix(read_as, step, members, requests if name else {})
-        for (read_as, step, name), members in sorted(groups.items(), key=lambda item: (item[0][0], item[0][1:]))
+        _matrix(read_as, step, members, traffic)
+        for (read_as, step, _), members in sorted(groups.items(), key=lambda item: (item[0][0], item[0][1:]))
     ]
 
 
-def _matrix(
-    read_as: Meaning, step: float, members: Sequence[MetricSeries], requests: dict[tuple[str, str], MetricSeries]
-) -> SeriesMatrix:
+@dataclass(frozen=True)
+class _Traffic:
+    """How many requests there are: exactly, per series derived from spans, or roughly, from a service's own gauges."""
+
+    exact: dict[tuple[str, str], MetricSeries]
+    gauges: dict[str, list[MetricSeries]]
+
+    @classmethod
+    def of(cls, series: Sequence[MetricSeries]) -> "_Traffic":
+        exact, gauges = {}, defaultdict(list)
+        for one in series:
+            if one.key.name == REQUESTS:
+                exact[one.key.service, one.key.attributes] = one
+            read_as = meaning(one.key.name, one.key.unit)
+            if read_as and read_as.kind is SignalKind.TRAFFIC and is_service_level(one.key) and len(one.times):
+                gauges[one.key.service].append(one)
+        return cls(exact, gauges)
+
+    def behind(self, one: MetricSeries, step: float) -> NDArray[np.float64]:
+        """Return on how many requests each sample of a series rests, shape (n,); NaN where nothing says so."""
+        if one.key.name == REQUESTS:
+            return np.full(len(one.times), np.nan)
+        if is_derived(one.key):
+            exact = self.exact.get((one.key.service, one.key.attributes))
+            return _latest(exact, one.times, within=0.5 * step) * step if exact else np.full(len(one.times), np.nan)
+        told = [_latest(gauge, one.times, within=FRESH_STEPS * step) for gauge in self.gauges.get(one.key.service, ())]
+        return np.fmax.reduce(told) * step if told else np.full(len(one.times), np.nan)
+
+
+def _latest(series: MetricSeries, moments: NDArray[np.float64], *, within: float) -> NDArray[np.float64]:
+    """Return the newest value at each moment, NaN where it is older than `within` seconds."""
+    rows = np.searchsorted(series.times, moments, side="right") - 1
+    known = rows >= 0
+    found = np.where(known, series.values[rows], np.nan)
+    return np.where(known & (moments - series.times[rows] <= within), found, np.nan)
+
+
+def fewest_requests(name: str) -> float:
+    """Return how many requests a duration series of this name must rest on to say something."""
+    return next(fewest for limit, fewest in FEWEST_REQUESTS if quantile_of(name) <= limit)
+
+
+def _matrix(read_as: Meaning, step: float, members: Sequence[MetricSeries], traffic: _Traffic) -> SeriesMatrix:
     placed = [cells_of(one, step) for one in members]
     last = max(int(cells[-1]) for cells, _ in placed)
     first = max(min(int(cells[0]) for cells, _ in placed), last - MAX_COLUMNS + 1)
     shape = (len(members), last - first + 1)
     values, times, counts = np.full(shape, np.nan), np.full(shape, np.nan), np.full(shape, np.nan)
+    rests_on_requests = read_as.kind in (SignalKind.DURATION, SignalKind.ERRORS, SignalKind.SUCCESS)
     for row, (one, (cells, keep)) in enumerate(zip(members, placed, strict=True)):
         keep &= cells >= first  # the oldest samples of an endless series are let go
-        values[row, cells[keep] - first] = one.values[keep]
-        times[row, cells[keep] - first] = one.times[keep]
-        companion = requests.get((one.key.service, one.key.attributes))
-        if companion is not None and one.key.name != REQUESTS and len(companion.times):
-            _place_requests(counts[row], companion, step=step, first=first)
+        columns = cells[keep] - first
+        values[row, columns] = one.values[keep]
+        times[row, columns] = one.times[keep]
+        if rests_on_requests:
+            counts[row, columns] = traffic.behind(one, step)[keep]
+        if read_as.kind is SignalKind.DURATION:
+            values[row, counts[row] < fewest_requests(one.key.name)] = np.nan
     values[~np.isfinite(values)] = np.nan
     if members[0].key.name == REQUESTS:
         _fill_silence(values, times, step=step, first=first)
-    fewest = FEWEST_REQUESTS.get(members[0].key.name, 0.0)
-    values[counts < fewest] = np.nan
     return SeriesMatrix(read_as, step, first, tuple(one.key for one in members), times, values, counts)
-
-
-def _place_requests(row: NDArray[np.float64], companion: MetricSeries, *, step: float, first: int) -> None:
-    cells, keep = cells_of(companion, step)
-    keep &= (cells >= first) & (cells < first + len(row))
-    row[cells[keep] - first] = companion.values[keep] * step
 
 
 def _fill_silence(values: NDArray[np.float64], times: NDArray[np.float64], *, step: float, first: int) -> None:

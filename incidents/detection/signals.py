@@ -117,6 +117,12 @@ def is_share(key: SeriesKey) -> bool:
     return key.unit in {"1", "%"} or bool(_words(key.name) & _SHARE)
 
 
+def quantile_of(name: str) -> float:
+    """Return which quantile, in percent, a series of durations is by its name; 50 when it names none."""
+    found = re.search(r"(?:^|[._])p(\d\d)", name)
+    return float(found.group(1)) if found else 50.0
+
+
 def is_derived(key: SeriesKey) -> bool:
     """Say whether the series was derived from spans: exact counts, on 10-second buckets."""
     return key.name in {REQUESTS, ERROR_RATIO} or key.name.startswith("duration_p")
