@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.core.cache import cache
+
 from copilot.answers.brief import Brief
 from copilot.evidence.bundle import EvidenceBundle
 from copilot.llm import chat_model
@@ -12,6 +14,7 @@ from copilot.views.evidence_cards import Card, cards
 from copilot.views.service_map import ServiceMap, service_map
 from incidents.models import Incident, Investigation
 
+MODEL_STATUS_SECONDS = 10
 KNOWLEDGE = ("passage", "precedent")
 
 
@@ -160,9 +163,9 @@ def suggested_questions(bundle: EvidenceBundle | None) -> tuple[str, ...]:
 
 
 def model_status() -> ModelStatus:
-    """Return which model answers questions."""
-    status = chat_model.status()
-    return ModelStatus(str(status.get("name", "")), bool(status.get("available")), str(status.get("why not") or ""))
+    """Return which model answers questions, as it was at most ten seconds ago: a server that hangs is not asked by every page."""
+    status = cache.get_or_set("model-status", chat_model.status, MODEL_STATUS_SECONDS) or {}
+    return ModelStatus(str(status.get("name", "")), bool(status.get("available")), str(status.get("detail") or ""))
 
 
 def _hypotheses(bundle: EvidenceBundle, *, known: Collection[str]) -> tuple[ShownHypothesis, ...]:

@@ -1,0 +1,149 @@
+// The chat: questions go out as forms, answers come as events. A sentence is grey while it is written and gets its mark once checked.
+const EVIDENCE_ID = /^E\d{1,4}$/;
+const ICONS = "http://www.w3.org/2000/svg";
+const MARKS = { supported: ["check", "Supported"], unverified: ["question", "Unverified"], struck: ["cross", "Struck out"], checking: ["more", "Checking"] };
+
+const element = (name, { className, text } = {}) => {
+  const node = document.createElement(name);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
+};
+
+const icon = (name) => {
+  const svg = document.createElementNS(ICONS, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  svg.append(document.createElementNS(ICONS, "use"));
+  svg.firstChild.setAttribute("href", `#i-${name}`);
+  return svg;
+};
+
+const chips = (cites) => {
+  const box = element("span", { className: "cites" });
+  for (const cite of cites ?? []) {
+    if (!EVIDENCE_ID.test(cite) || !document.getElementById(cite)) continue;
+    const chip = element("a", { className: "eid", text: cite });
+    chip.setAttribute("href", `#${cite}`);
+    box.append(chip);
+  }
+  return box;
+};
+
+// Text from the model is only ever text: it is set with textContent and never parsed.
+const claim = ({ text, cites, verdict, reason, isWriting }) => {
+  const [mark, word] = MARKS[verdict] ?? MARKS.unverified;
+  const item = element("li", { className: "claim" });
+  item.dataset.verdict = verdict;
+  item.dataset.row = "";
+  const body = element("span");
+  body.append(element("span", { className: "sr", text: `${word}: ` }), element("span", { className: "said", text }));
+  if (isWriting) body.append(element("span", { className: "cursor" }));
+  if (cites?.length) body.append(" ", chips(cites));
+  item.append(icon(mark), body);
+  if (reason) item.append(element("span", { className: "why", text: `${word}: ${reason}` }));
+  return item;
+};
+
+const log = () => document.querySelector("#messages");
+const find = (id) => document.getElementById(`m-${id}`);
+
+// Follow the end only when the reader is there.
+const keepingTheEnd = (change) => {
+  const box = log();
+  const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 48;
+  change();
+  if (atEnd) box.scrollTop = box.scrollHeight;
+};
+
+const fetched = new Map(); // message id → running request, so that two events do not insert it twice
+
+const fetchMessage = (path, id) => {
+  const running = (fetched.get(id) ?? Promise.resolve()).then(async () => {
+    const answer = await fetch(path.replace("/0/", `/${id}/`), { signal: AbortSignal.timeout(10000) });
+    if (!answer.ok) return;
+    const parsed = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".message");
+    keepingTheEnd(() => {
+      const old = find(id);
+      if (old) old.replaceWith(parsed);
+      else insert(parsed);
+      document.querySelector("#no-messages")?.setAttribute("hidden", "");
+    });
+  }).catch(() => { document.querySelector("#composer-state").textContent = "A message could not be fetched. Reload the page to see it."; });
+  fetched.set(id, running);
+  return running;
+};
+
+// Messages are in the order of their ids, whichever request ends first.
+const insert = (node) => {
+  const later = [...log().querySelectorAll(".message")].find((other) => Number(other.dataset.message) > Number(node.dataset.message));
+  if (later) later.before(node);
+  else log().append(node);
+};
+
+// Until the message itself is here, its first sentences wait.
+const whenThere = (path, id, change) => {
+  if (find(id)) { keepingTheEnd(() => change(find(id))); return; }
+  (fetched.get(id) ?? fetchMessage(path, id)).then(() => { if (find(id)) keepingTheEnd(() => change(find(id))); });
+};
+
+const put = (message, position, item) => {
+  const list = message.querySelector(".claims");
+  item.dataset.position = position;
+  const same = list.querySelector(`[data-position="${Number(position)}"]`) ?? list.children[position];
+  if (same) same.replaceWith(item);
+  else list.append(item);
+};
+
+/** Return what handles the chat's events, given the path of one message with the id 0. */
+export const chatEvents = (path) => ({
+  "message.created": ({ message }) => { if (!find(message)) fetchMessage(path, message); },
+  "answer.started": ({ message }) => whenThere(path, message, (node) => {
+    const words = node.querySelector("header span");
+    if (words) words.textContent = "writing";
+  }),
+  "answer.sentence": ({ message, position, text, cites }) => whenThere(path, message, (node) => {
+    if (node.getAttribute("aria-busy") === "true") put(node, position, claim({ text, cites, verdict: "checking", isWriting: true }));
+  }),
+  "answer.claim": ({ message, position, text, cites, verdict, reason }) => whenThere(path, message, (node) => {
+    if (node.getAttribute("aria-busy") === "true") put(node, position, claim({ text, cites, verdict, reason }));
+  }),
+  "answer.done": ({ message }) => { fetchMessage(path, message); },
+});
+
+const send = async (form) => {
+  const state = document.querySelector("#composer-state");
+  const button = form.querySelector(".btn:not([data-prompt])");
+  button.setAttribute("aria-busy", "true");
+  button.disabled = true;
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout(10000) });
+    if (!answer.ok) throw new Error(`the server said ${answer.status}`);
+    state.textContent = "";
+    form.querySelector("textarea")?.form.reset();
+    log().scrollTop = log().scrollHeight;
+  } catch (error) {
+    state.textContent = `Not sent: ${error.message}. Your text is still here; send it again.`;
+  } finally {
+    button.removeAttribute("aria-busy");
+    button.disabled = false;
+  }
+};
+
+/** Make the forms send in place; Enter sends, Shift Enter is a new line; a suggested question is one press. */
+export const chat = () => {
+  for (const form of document.querySelectorAll("form[data-ask]")) {
+    form.addEventListener("submit", (event) => { event.preventDefault(); send(form); });
+  }
+  const composer = document.querySelector("#composer"), field = composer.querySelector("textarea");
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); composer.requestSubmit(); }
+  });
+  composer.addEventListener("click", (event) => {
+    const prompt = event.target.closest?.("[data-prompt]");
+    if (!prompt) return;
+    field.value = prompt.textContent;
+    composer.requestSubmit();
+  });
+  log().scrollTop = log().scrollHeight;
+};

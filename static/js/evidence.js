@@ -1,0 +1,4 @@
+// One evidence item's own page.
+import { charts } from "./charts.js";
+
+charts();

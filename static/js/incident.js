@@ -1,0 +1,30 @@
+// An incident's page: what is live about it.
+import { charts } from "./charts.js";
+import { chat, chatEvents } from "./chat.js";
+import { citations } from "./citations.js";
+import { follow } from "./live.js";
+
+const root = document.querySelector("#incident");
+const refresh = (...parts) => { for (const part of parts) window.htmx.trigger(document.getElementById(part), "refresh"); };
+
+const handlers = {
+  ...chatEvents(root.dataset.messages),
+  "investigation.ready": () => refresh("verdict", "explanation"),
+  "incident.changed": () => refresh("verdict", "timeline"),
+  "timeline.added": () => refresh("timeline"),
+};
+
+charts();
+citations();
+chat();
+document.body.addEventListener("htmx:afterSettle", (event) => { if (event.target.isConnected) charts(event.target); });
+// Asking for an answer needs evidence: the button wakes up with it.
+document.body.addEventListener("htmx:afterSwap", () => {
+  if (document.querySelector("#evidence:not([aria-busy])")) document.querySelector("#chat header button")?.removeAttribute("disabled");
+});
+follow({
+  path: root.dataset.socket,
+  eventsPath: root.dataset.events,
+  after: Number(root.dataset.after),
+  handle: ({ kind, payload }) => handlers[kind]?.(payload),
+});
