@@ -36,15 +36,16 @@ def stored(points: Iterable[MetricPoint]) -> list[StoredSeries]:
         held[1].append(value)
     return [
         StoredSeries(
-            key, is_counter, instance, *_in_order(np.array(times) / NANOSECONDS, np.array(values, dtype=np.float64))
+            key, is_counter, instance, *in_order(np.array(times) / NANOSECONDS, np.array(values, dtype=np.float64))
         )
         for (key, is_counter, instance), (times, values) in gathered.items()
     ]
 
 
-def _in_order(
+def in_order(
     times: NDArray[np.float64], values: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sort samples by time; of samples at the same time the last one given stays."""
     order = np.argsort(times, kind="stable")
     times, values = times[order], values[order]
     last = np.append(times[1:] != times[:-1], True)

@@ -44,14 +44,20 @@ class SpanCells:
 def entries(table: SpanTable) -> NDArray[np.bool_]:
     """Say of each span, shape (n,), whether it is a request that its service received.
 
-    Servers, consumers and roots are; where the sender gave no kind, a span whose parent belongs to another service or is unknown.
+    Servers, consumers and roots are. Where the sender gave no kind, a span whose parent belongs to another service is, and one
+    whose parent is not in the table goes with what most spans of its operation are.
     """
     received = (table.kind == SERVER) | (table.kind == CONSUMER) | (table.parent_id == 0)
-    unspecified = table.kind == UNSPECIFIED
-    if unspecified.any():
-        parent = table.parent_row
-        received = received | (unspecified & ((parent < 0) | (table.service[parent] != table.service)))
-    return np.asarray(received, dtype=np.bool_)
+    unspecified = (table.kind == UNSPECIFIED) & (table.parent_id != 0)
+    if not unspecified.any():
+        return np.asarray(received, dtype=np.bool_)
+    parent = table.parent_row
+    orphaned = unspecified & (parent < 0)
+    known = unspecified & ~orphaned
+    received = received | (known & (table.service[parent] != table.service))
+    pair = table.service.astype(np.int64) * len(table.operations) + table.operation
+    usual = np.bincount(pair, weights=np.where(known, np.where(received, 1, -1), 0))
+    return np.asarray(received | (orphaned & (usual[pair] >= 0)), dtype=np.bool_)
 
 
 def count(table: SpanTable) -> SpanCells:
