@@ -1,0 +1,111 @@
+"""Log lines to templates: which lines say the same thing with other values."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from drain3.drain import Drain
+from numpy.typing import NDArray
+
+from incidents.telemetry.datamodel import LogRecord
+
+# What a line says stands at its start; long dumps of values only cost time and split templates by their length.
+MAX_CHARACTERS, MAX_TOKENS = 400, 24
+MAX_TEMPLATES = 2_000  # per service; the least recently used one makes room
+SIMILARITY = 0.5
+# Level and place in the code lead the tree, then the first word: lines of different origin never share a template.
+TREE_DEPTH = 5
+
+_VALUE = re.compile(
+    r"""
+      \b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?   # dates
+    | \b\d\d?:\d\d:\d\d(?:[.,]\d+)?\b                                              # times of day
+    | \b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b                     # UUIDs
+    | \b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{8,}\b                # hexadecimal ids
+    | \b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b                                         # addresses
+    | (?<![\w\#:])[-+]?\d+(?:[.,]\d+)*(?:(?:[kKMGT]i?)?B|ms|us|ns|s|m|h|%)?(?!\w)  # numbers, with a unit
+    """,
+    re.VERBOSE,
+)
+_LEVEL = re.compile(r"\b(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|SEVERE|CRITICAL|FATAL|PANIC)\b", re.IGNORECASE)
+# Class#34, file.py:120: the place in the code that wrote the line, which is not a value although it ends in a number.
+_PLACE = re.compile(r"(?<!\S)\[?([A-Za-z_][\w.$\[\]/-]*[#:]\d+)\]?(?!\S)")
+_FAILURE = re.compile(
+    r"exception|traceback|error|fail(?:ed|ure)|fatal|panic|time[d -]?out|refused|unavailable|denied|exhausted|out of memory|deadlock|abort",
+    re.IGNORECASE,
+)
+_BAD_LEVELS = frozenset({"ERROR", "SEVERE", "CRITICAL", "FATAL", "PANIC"})
+_ERROR_SEVERITY = 17
+
+
+@dataclass(frozen=True)
+class TemplatedLines:
+    """Lines with their templates, shape (n,): `template` indexes into `texts`, `owners` (service) and `alarming` (speaks of a failure)."""
+
+    template: NDArray[np.int64]
+    texts: Sequence[str]
+    owners: Sequence[str]
+    alarming: Sequence[bool]
+
+
+@dataclass
+class _Service:
+    tree: Drain = field(default_factory=lambda: Drain(
+        depth=TREE_DEPTH, sim_th=SIMILARITY, max_clusters=MAX_TEMPLATES, parametrize_numeric_tokens=False
+    ))  # fmt: skip
+    known: dict[str, int] = field(default_factory=dict)
+
+
+def template_lines(lines: Sequence[LogRecord]) -> TemplatedLines:
+    """Return the template of each line, found for each service apart, in the order given.
+
+    A line is cut, its values are masked, and its level and place in the code are put first. Source: He et al. 2017 (Drain).
+    """
+    services: dict[str, _Service] = {}
+    numbers: dict[tuple[str, int], int] = {}
+    texts: list[str] = []
+    owners: list[str] = []
+    bad: list[bool] = []
+    template = np.empty(len(lines), dtype=np.int64)
+    for place, line in enumerate(lines):
+        service = services.setdefault(line.service, _Service())
+        masked = mask_values(line.body)
+        cluster = service.known.get(masked)
+        if cluster is None:
+            found, _ = service.tree.add_log_message(masked)
+            cluster = service.known[masked] = found.cluster_id
+            number = numbers.setdefault((line.service, cluster), len(texts))
+            if number == len(texts):
+                texts.append("")
+                owners.append(line.service)
+                bad.append(is_alarming(line))
+            texts[number] = found.get_template()
+        template[place] = numbers[line.service, cluster]
+    return TemplatedLines(template, texts, owners, bad)
+
+
+def mask_values(body: str) -> str:
+    """Return the line cut to size, values replaced by <*>, with level and place in the code (if any) in front."""
+    text = body[:MAX_CHARACTERS]
+    level = _LEVEL.search(text[:120])
+    place = _PLACE.search(text)
+    head = f"{level.group().upper() if level else '-'} {place.group(1) if place else '-'}"
+    if place:
+        text = f"{text[: place.start()]} {text[place.end() :]}"
+    if level:
+        text = text.replace(level.group(), " ", 1)
+    tokens = _VALUE.sub("<*>", text).split()[:MAX_TOKENS]
+    while tokens and tokens[0] == "<*>":
+        tokens.pop(0)
+    return " ".join([head, *tokens])
+
+
+def is_alarming(line: LogRecord) -> bool:
+    """Return whether a line speaks of a failure: by its severity, by the level it prints, or by its words."""
+    if line.severity:
+        return line.severity >= _ERROR_SEVERITY
+    level = _LEVEL.search(line.body[:120])
+    if level:
+        return level.group().upper() in _BAD_LEVELS
+    return bool(_FAILURE.search(line.body[:MAX_CHARACTERS]))

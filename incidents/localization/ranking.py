@@ -1,0 +1,193 @@
+"""Which service is at fault: fetch both windows, measure every signal, let them argue, and say why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from incidents.localization import arbitration, findings, reasons, topology
+from incidents.localization.arbitration import Verdict
+from incidents.localization.execution import path_changes
+from incidents.localization.findings import Lead
+from incidents.localization.latency import blame_hops, hops, own_time
+from incidents.localization.log_rates import line_changes
+from incidents.localization.log_templates import template_lines
+from incidents.localization.metrics import departures
+from incidents.localization.suspects import Modality, Ranking, RuledOut, Suspect
+from incidents.localization.topology import Edges
+from incidents.localization.traces import TraceView, join
+from incidents.telemetry import span_series
+from incidents.telemetry.backend import TelemetryBackend
+from incidents.telemetry.datamodel import LogRecord, MetricSeries, SpanTable, Window
+
+# What a reader can take in; the rest of the services showed nothing.
+MAX_FINDINGS, MAX_RULED_OUT = 8, 6
+# Lines of one window; the newest are kept.
+MAX_LINES = 20_000
+ALL_MODALITIES = frozenset({Modality.METRICS, Modality.TRACES, Modality.LOGS})
+# What one unit of strength stands for beside the suspects: the chance that nobody seen here is at fault.
+NOBODY = 1.0
+# These series are counted from spans, which are looked at themselves.
+DERIVED = frozenset(
+    {span_series.REQUESTS_PER_SECOND, span_series.ERROR_RATIO, *(name for name, _ in span_series.QUANTILES)}
+)
+
+
+def rank(
+    backend: TelemetryBackend,
+    *,
+    incident: Window,
+    reference: Window,
+    baseline: TelemetryBackend | None = None,
+    baseline_window: Window | None = None,
+    use: frozenset[Modality] = ALL_MODALITIES,
+) -> Ranking:
+    """Rank the services by how much speaks for a fault in each, likeliest first.
+
+    `reference` is the time before the incident. A `baseline` is another recording known to be free of faults; its `baseline_window`
+    is needed unless it has a `window` of its own. `use` limits the modalities looked at. Services of which nothing speaks follow
+    with score 0, by name, so that every service seen is ranked. Raises TelemetryError when a backend cannot answer.
+    """
+    return rank_material(fetch(backend, incident, reference, baseline, baseline_window), use=use)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What was fetched: each of baseline, reference and incident."""
+
+    metrics: tuple[Sequence[MetricSeries], Sequence[MetricSeries], Sequence[MetricSeries]]
+    spans: tuple[SpanTable | None, SpanTable, SpanTable]
+    lines: tuple[Sequence[LogRecord], Sequence[LogRecord], Sequence[LogRecord]]
+    seconds: tuple[float, float, float]
+
+
+def fetch(
+    backend: TelemetryBackend,
+    incident: Window,
+    reference: Window,
+    baseline: TelemetryBackend | None = None,
+    baseline_window: Window | None = None,
+) -> Material:
+    """Return everything that ranking looks at. Raises TelemetryError when a backend cannot answer, ValueError without a baseline's window."""
+    usual = baseline_window or getattr(baseline, "window", None)
+    if baseline is not None and not isinstance(usual, Window):
+        raise ValueError(
+            f"{baseline.name} has no window of its own: pass baseline_window, the fault-free time to compare with."
+        )
+    asked = (
+        [(baseline, usual)] if baseline is not None and isinstance(usual, Window) else []
+    ) + [(backend, reference), (backend, incident)]  # fmt: skip
+    metrics = [one.fetch_metrics(window) for one, window in asked]
+    spans = [one.fetch_spans(window) for one, window in asked]
+    lines = [one.fetch_logs(window, limit=MAX_LINES) for one, window in asked]
+    known = len(asked) == 3
+    return Material(
+        metrics=(metrics[0] if known else [], metrics[-2], metrics[-1]),
+        spans=(spans[0] if known else None, spans[-2], spans[-1]),
+        lines=(lines[0] if known else [], lines[-2], lines[-1]),
+        seconds=(usual.seconds if isinstance(usual, Window) else 0.0, reference.seconds, incident.seconds),
+    )
+
+
+def rank_material(material: Material, *, use: frozenset[Modality] = ALL_MODALITIES) -> Ranking:
+    """Rank what was fetched, see `rank`."""
+    baseline, reference, incident = material.spans
+    view = join(baseline=baseline, reference=reference, incident=incident)
+    edges = topology.edges(view)
+    traced = Modality.TRACES in use and bool(view.after.any())
+    leads: list[Lead] = []
+    if traced:
+        leads += _slow_leads(view, edges)
+    if traced or Modality.LOGS in use:
+        leads += _path_and_line_leads(view, material, use=use, traced=traced)
+    if Modality.METRICS in use:
+        leads += _metric_leads(material, traced=traced)
+    verdict = arbitration.judge(leads, view=view, edges=edges)
+    return _ranking(verdict, edges=edges, services=_services(material, view), missing=_missing(material))
+
+
+def _slow_leads(view: TraceView, edges: Edges) -> list[Lead]:
+    leads = [findings.of_slowdown(view, slowdown) for slowdown in own_time(view)]
+    for blamed, slow in blame_hops(hops(view), edges=edges).items():
+        leads += [findings.of_hop(view, one, blamed=blamed, factor=1.0) for one in slow]
+    return leads
+
+
+def _path_and_line_leads(view: TraceView, material: Material, *, use: frozenset[Modality], traced: bool) -> list[Lead]:
+    lines = [line for side in material.lines for line in side] if Modality.LOGS in use else []
+    templates = template_lines(lines)
+    leads: list[Lead] = []
+    spoken_for = np.zeros(len(lines), dtype=np.bool_)
+    if traced:
+        leads += [findings.of_path(view, change) for change in path_changes(view, lines=lines, templates=templates)]
+        spoken_for = np.isin(np.array([line.span_id for line in lines], dtype=np.int64), view.table.span_id)
+    before, after, amounts = _line_sides(material, view, len(lines))
+    changes = line_changes(templates, before=before & ~spoken_for, after=after & ~spoken_for, requests=amounts)
+    return leads + [findings.of_lines(change, lines) for change in changes]
+
+
+def _line_sides(
+    material: Material, view: TraceView, total: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_], tuple[int, int]]:
+    """Say which lines came before and which during the incident, and what to divide their numbers by: requests, or else seconds."""
+    first, second = len(material.lines[0]), len(material.lines[1])
+    place = np.arange(total)
+    from_baseline = first > 0
+    before = place < first if from_baseline else (place >= first) & (place < first + second)
+    usual, recent, now = material.seconds
+    requests = (
+        view.requests
+        if view.before.any() and view.after.any()
+        else (round(usual if from_baseline else recent), round(now))
+    )
+    return before, place >= first + second, (max(1, requests[0]), max(1, requests[1]))
+
+
+def _metric_leads(material: Material, *, traced: bool) -> list[Lead]:
+    baseline, reference, incident = material.metrics
+    found = departures(incident, reference=reference, baseline=baseline, skip=DERIVED if traced else frozenset())
+    # Spans tell what every request met; a series of latencies or counts of the same requests adds noise, not knowledge.
+    told = arbitration.SPREADING | {"traffic"}
+    return [lead for lead in map(findings.of_departure, found) if not (traced and lead.aspect in told)]
+
+
+def _services(material: Material, view: TraceView) -> list[str]:
+    named = {series.key.service for series in material.metrics[2]} | {line.service for line in material.lines[2]}
+    return sorted(named | set(view.table.services))
+
+
+def _missing(material: Material) -> tuple[Modality, ...]:
+    seen: dict[Modality, Sequence[object] | SpanTable] = {
+        Modality.METRICS: material.metrics[2],
+        Modality.TRACES: material.spans[2],
+        Modality.LOGS: material.lines[2],
+    }
+    return tuple(modality for modality, records in seen.items() if not len(records))
+
+
+def _ranking(verdict: Verdict, *, edges: Edges, services: Sequence[str], missing: tuple[Modality, ...]) -> Ranking:
+    scale = NOBODY + sum(verdict.totals.values())
+    order = sorted(services, key=lambda service: (-verdict.totals.get(service, 0.0), service))
+    suspects = tuple(
+        Suspect(
+            service,
+            verdict.totals.get(service, 0.0) / scale,
+            tuple(lead.finding for lead in verdict.leads.get(service, ())[:MAX_FINDINGS]),
+            reasons.of_suspect(service, verdict.leads.get(service, ())),
+        )
+        for service in order
+    )
+    scores = [suspect.score for suspect in suspects] + [0.0, 0.0]
+    ruled_out = tuple(
+        RuledOut(one.lead.service, reasons.of_explained(one), one.because.finding)
+        for one in reasons.worth_telling(verdict, leading=[suspect.service for suspect in suspects[:2]])
+    )
+    return Ranking(
+        suspects,
+        ruled_out[:MAX_RULED_OUT],
+        margin=scores[0] - scores[1],
+        missing=missing,
+        edges=tuple(sorted(edges)),
+        next_check=reasons.next_check(suspects, missing=missing),
+    )

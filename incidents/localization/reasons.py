@@ -1,0 +1,91 @@
+"""Why, in sentences: what speaks for a suspect, what clears a service, and what to look at next."""
+
+import math
+from collections.abc import Sequence
+
+from incidents.localization.arbitration import Explained, Verdict
+from incidents.localization.findings import Lead
+from incidents.localization.suspects import Finding, Modality, Suspect
+
+
+def of_suspect(service: str, leads: Sequence[Lead]) -> str:
+    """Return one sentence with the strongest finding of each aspect, at most three."""
+    told: dict[str, Finding] = {}
+    for lead in leads:
+        told.setdefault(lead.aspect, lead.finding)
+    if not told:
+        return f"Nothing at {service} changed beyond what is usual."
+    parts = [change(finding) for finding in list(told.values())[:3]]
+    return f"At {service}, {_list(parts)}."
+
+
+def change(finding: Finding) -> str:
+    """Return what changed, with its numbers: "cpu_usage_pct rose from 6 to 88 %"."""
+    name = finding.statistic
+    if finding.template and finding.template not in name and not name.startswith("share of"):
+        name = f"{name} “{finding.template[:80]}”"
+    if math.isnan(finding.before):
+        return f"{name} appeared ({amount(finding.after, finding.unit)})"
+    verb = "rose" if finding.after >= finding.before else "fell"
+    return f"{name} {verb} from {amount(finding.before, finding.unit)} to {amount(finding.after, finding.unit)}"
+
+
+def amount(value: float, unit: str) -> str:
+    """Return a value with its unit, three significant digits: "1.24 s", "3.1 ms", "87 %"."""
+    if unit == "s":
+        return f"{value:.3g} s" if value >= 1 else f"{value * 1000:.3g} ms"
+    if unit == "1":
+        return f"{value * 100:.3g} %" if value <= 1 else f"{value:.3g}"
+    return f"{value:.3g} {unit}".strip() if abs(value) < 1000 else f"{value:,.0f} {unit}".strip()
+
+
+def of_explained(explained: Explained) -> str:
+    """Return why a service is not the cause."""
+    return (
+        f"{explained.lead.service} looked suspicious ({change(explained.lead.finding)}), but {explained.by} below it accounts for that: "
+        f"{change(explained.because.finding)}."
+    )
+
+
+def worth_telling(verdict: Verdict, *, leading: Sequence[str]) -> list[Explained]:
+    """Return, for each service but the leading ones, its strongest lead that another accounts for; strongest first."""
+    told: dict[str, Explained] = {}
+    for one in sorted(verdict.explained, key=lambda one: -one.lead.strength):
+        if one.lead.service not in leading:
+            told.setdefault(one.lead.service, one)
+    return list(told.values())
+
+
+def next_check(suspects: Sequence[Suspect], *, missing: Sequence[Modality]) -> str:
+    """Return the one check that would best tell the two leading suspects apart, as an instruction."""
+    named = [suspect for suspect in suspects if suspect.findings]
+    if not named:
+        blind = f" There are no {' and no '.join(missing)} for this window." if missing else ""
+        return f"Widen the window: nothing beyond the usual was found in any service.{blind}"
+    first = named[0]
+    if len(named) == 1 or first.score >= 3 * named[1].score:
+        return _confirm(first)
+    second = named[1]
+    if first.findings[0].modality is Modality.TRACES or second.findings[0].modality is Modality.TRACES:
+        traced = first if first.findings[0].trace_id else second
+        trace = f" (start with trace {traced.findings[0].trace_id})" if traced.findings[0].trace_id else ""
+        return f"Open a slow or failing trace that passes through both {first.service} and {second.service}{trace}: the deeper of the two that deviates is the cause."
+    return (
+        f"Compare when it began: {first.findings[0].statistic} of {first.service} against {second.findings[0].statistic} of {second.service}; "
+        "the cause departs first."
+    )
+
+
+def _confirm(suspect: Suspect) -> str:
+    finding = suspect.findings[0]
+    if finding.modality is Modality.METRICS:
+        return f"Check what uses up {finding.statistic} on {suspect.service}, and whether it began before the first slow request."
+    if finding.template:
+        return f"Read {suspect.service}'s lines of the template “{finding.template[:80]}” with their stack traces."
+    if finding.trace_id:
+        return f"Open trace {finding.trace_id} and compare {finding.operation or suspect.service} in it with a trace from before the incident."
+    return f"Look at {suspect.service}: {finding.statistic}."
+
+
+def _list(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
