@@ -158,5 +158,4 @@ def _gelu(x: Vectors) -> Vectors:
     for coefficient in coefficients:
         polynomial = ((polynomial + np.float32(coefficient)) * t).astype(np.float32, copy=False)
     error = np.sign(x) * (1 - polynomial * np.exp(-z * z))
-    gated: Vectors = x * (1 + error) / 2
-    return gated.astype(np.float32, copy=False)
+    return (x * (1 + error) / 2).astype(np.float32, copy=False)

@@ -30,6 +30,10 @@ class CollectionMissing(IndexUnavailable):
     """The server answers, and does not have the collection: it is new, or its data was removed."""
 
 
+class CollectionBroken(IndexUnavailable):
+    """The server answers, and its data cannot be read: truncated, half deleted, or of another program."""
+
+
 @dataclass(frozen=True, slots=True)
 class VectorIndex:
     """The collection of one Chroma server. Opening the connection is left to the first call; safe to share between threads."""
@@ -136,7 +140,7 @@ def _named_errors(url: str) -> Iterator[None]:
     except ImportError as error:
         raise IndexUnavailable(f"Chroma's client cannot be imported ({error}): run make setup again.") from error
     except _chroma_errors() as error:
-        kind = CollectionMissing if type(error).__name__ == "NotFoundError" else IndexUnavailable
+        kind = CollectionMissing if type(error).__name__ == "NotFoundError" else CollectionBroken
         raise kind(f"The vector index at {url} answered {type(error).__name__}: {error}.") from error
 
 
