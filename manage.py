@@ -13,9 +13,13 @@ def main() -> None:
             "Install python3.11 and run `make setup` again."
         )
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot.settings")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"A setting is wrong. {error}")
 
 
 if __name__ == "__main__":

@@ -8,4 +8,4 @@ class CopilotConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from copilot import celery  # noqa: F401
+        from copilot import celery, checks  # noqa: F401

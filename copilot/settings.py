@@ -32,6 +32,16 @@ def _url(name: str, *, default: str, schemes: tuple[str, ...]) -> str:
     return value
 
 
+def _language_model(name: str) -> str:
+    value = env.str(name, default="local")
+    provider, _, model = value.partition(":")
+    if value in ("local", "none") or (provider in ("openai", "anthropic", "ollama", "http", "https") and model):
+        return value
+    raise ImproperlyConfigured(
+        f"{name}={value!r}: give openai:MODEL, anthropic:MODEL, ollama:MODEL, the URL of an OpenAI-compatible server, local, or none."
+    )
+
+
 DEBUG = env.bool("COPILOT_DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or addresses.secret_key(VAR_DIR)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
@@ -47,7 +57,7 @@ REDIS_URL = _url("REDIS_URL", default=addresses.redis_url(VAR_DIR), schemes=("re
 CHROMA_URL = _url("CHROMA_URL", default=addresses.chroma_url(VAR_DIR), schemes=("http", "https"))
 PROMETHEUS_URL = env.str("PROMETHEUS_URL", default="")
 # openai:MODEL, anthropic:MODEL, ollama:MODEL, the URL of an OpenAI-compatible server, local, or none.
-COPILOT_LLM = env.str("COPILOT_LLM", default="local")
+COPILOT_LLM = _language_model("COPILOT_LLM")
 COPILOT_LLM_MODEL = env.str("COPILOT_LLM_MODEL", default="")  # with a URL: which of the server's models
 COPILOT_LLM_API_KEY = env.str("COPILOT_LLM_API_KEY", default="")  # with a URL: its key, if it wants one
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")

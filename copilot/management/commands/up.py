@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import run_checks
 from django.core.management.base import BaseCommand, CommandError
 
+from copilot.checks import TAG
 from copilot.embedded import addresses, running, site
 from copilot.embedded.child import EmbeddedError, rotate_log
 from copilot.embedded.running import ComponentState, RunState, VarLock
@@ -90,6 +92,7 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: stop.set())
+        self._check()
         managed = wanted.managed()
         for component in managed:
             self._say(f"{component.name:<14} managed    {component.detail}")
@@ -103,6 +106,14 @@ class Command(BaseCommand):
         self._say("Stopping.")
         supervisor.stop()
         lock.release()
+
+    def _check(self) -> None:
+        """Say what `manage.py check` says about this machine; an error ends the start."""
+        for message in run_checks(tags=[TAG]):
+            if message.is_serious():
+                raise EmbeddedError(f"{message.msg} {message.hint}")
+            if message.id != "copilot.W002":  # the port was looked at before, and may be another than the settings'
+                self._say(f"warning: {message.msg} {message.hint}")
 
     def _say(self, line: str) -> None:
         self.stdout.write(line)
