@@ -80,8 +80,9 @@ def path_changes(view: TraceView, *, lines: Sequence[LogRecord], templates: Temp
     events = _events(view, lines=lines, templates=templates)
     path = _path_of(view, events)
     context = _contexts(view)
-    pairs, of_span = np.unique(np.stack([context, path.view(np.int64)]), axis=1, return_inverse=True)
-    table = _shares(view, pairs[0], of_span.reshape(-1))
+    paths, of_path = np.unique(path, return_inverse=True)
+    pairs, of_span = np.unique(context * len(paths) + of_path, return_inverse=True)
+    table = _shares(view, pairs // len(paths), of_span)
     order = np.argsort(-np.minimum(table.share_sigmas, table.rate_sigmas), kind="stable")
     order = order[np.minimum(table.share_sigmas, table.rate_sigmas)[order] > 1][:CANDIDATES]
     sets = _PathSets(view, events, table.of_span)
@@ -92,8 +93,9 @@ def path_changes(view: TraceView, *, lines: Sequence[LogRecord], templates: Temp
 def _contexts(view: TraceView) -> NDArray[np.int64]:
     """Return a number for each span's operation and the operation that called it: one method may serve several endpoints."""
     above = np.where(view.parent >= 0, view.code[view.parent], -1)
-    _, number = np.unique(np.stack([view.code, above]), axis=1, return_inverse=True)
-    return number.reshape(-1)
+    width = len(view.table.services) * len(view.table.operations) + 1
+    _, number = np.unique(view.code * width + above + 1, return_inverse=True)
+    return number
 
 
 def _events(view: TraceView, *, lines: Sequence[LogRecord], templates: TemplatedLines) -> _Events:
@@ -109,10 +111,11 @@ def _events(view: TraceView, *, lines: Sequence[LogRecord], templates: Templated
     passed_on[view.parent[failing][view.parent[failing] >= 0]] = True
     origin = failing[~passed_on[failing]]
     failed = np.stack([origin, np.full(len(origin), width + len(templates.texts))])
-    pairs = np.unique(np.concatenate([calls, wrote, failed], axis=1), axis=1)
-    used, number = np.unique(pairs[1], return_inverse=True)
-    names = [_name(view, templates, width, int(one)) for one in used]
-    return _Events(pairs[0], number.reshape(-1), names)
+    row, event = np.concatenate([calls, wrote, failed], axis=1)
+    names = width + len(templates.texts) + 1
+    pairs = np.unique(row * names + event)
+    used, number = np.unique(pairs % names, return_inverse=True)
+    return _Events(pairs // names, number, [_name(view, templates, width, int(one)) for one in used])
 
 
 def _owners_known(view: TraceView, templates: TemplatedLines, written_by: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -13,24 +13,30 @@ from incidents.telemetry.datamodel import LogRecord
 # What a line says stands at its start; long dumps of values only cost time and split templates by their length.
 MAX_CHARACTERS, MAX_TOKENS = 400, 24
 MAX_TEMPLATES = 2_000  # per service; the least recently used one makes room
+MAX_WORDS = 100_000  # remembered; more are masked anew each time
 SIMILARITY = 0.5
 # Level and place in the code lead the tree, then the first word: lines of different origin never share a template.
 TREE_DEPTH = 5
 
+# Tried only on words that hold a digit.
 _VALUE = re.compile(
     r"""
-      \b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?   # dates
-    | \b\d\d?:\d\d:\d\d(?:[.,]\d+)?\b                                              # times of day
-    | \b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b                     # UUIDs
-    | \b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{8,}\b                # hexadecimal ids
-    | \b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b                                         # addresses
-    | (?<![\w\#:])[-+]?\d+(?:[.,]\d+)*(?:(?:[kKMGT]i?)?B|ms|us|ns|s|m|h|%)?(?!\w)  # numbers, with a unit
+      \d{4}-\d\d-\d\d(?:[T_]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)?(?:Z|[+-]\d\d:?\d\d)?       # dates
+    | \b\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?\b                                                # times of day
+    | \b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b                              # UUIDs
+    | \b(?=[0-9a-fA-F]*\d)(?=[0-9a-fA-F]*[a-fA-F])[0-9a-fA-F]{8,}\b                         # hexadecimal ids
+    | \b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b                                                 # addresses
+    | (?<![\w\#])[-+]?\d+(?:[.,]\d+)*(?:(?:[kKMGT]i?)?B|ms|us|ns|s|m|h|%)?(?!\w)           # numbers, with a unit
     """,
     re.VERBOSE,
 )
-_LEVEL = re.compile(r"\b(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|SEVERE|CRITICAL|FATAL|PANIC)\b", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
+_LEVELS = frozenset(
+    {"TRACE", "DEBUG", "INFO", "NOTICE", "WARN", "WARNING", "ERROR", "SEVERE", "CRITICAL", "FATAL", "PANIC"}
+)
+LEVEL_WITHIN = 8  # words: a level stands at the start of a line, later it is only a word
 # Class#34, file.py:120: the place in the code that wrote the line, which is not a value although it ends in a number.
-_PLACE = re.compile(r"(?<!\S)\[?([A-Za-z_][\w.$\[\]/-]*[#:]\d+)\]?(?!\S)")
+_PLACE = re.compile(r"[\[(]?([A-Za-z_][\w.$\[\]/-]*[#:]\d+)[\])]?:?")
 _FAILURE = re.compile(
     r"exception|traceback|error|fail(?:ed|ure)|fatal|panic|time[d -]?out|refused|unavailable|denied|exhausted|out of memory|deadlock|abort",
     re.IGNORECASE,
@@ -50,6 +56,21 @@ class TemplatedLines:
 
 
 @dataclass
+class _Words:
+    """Words that hold a digit, each masked once: the same ids and numbers come again and again."""
+
+    known: dict[str, str] = field(default_factory=dict)
+
+    def mask(self, word: str) -> str:
+        masked = self.known.get(word)
+        if masked is None:
+            masked = word if _PLACE.fullmatch(word) else _VALUE.sub("<*>", word)
+            if len(self.known) < MAX_WORDS:
+                self.known[word] = masked
+        return masked
+
+
+@dataclass
 class _Service:
     tree: Drain = field(default_factory=lambda: Drain(
         depth=TREE_DEPTH, sim_th=SIMILARITY, max_clusters=MAX_TEMPLATES, parametrize_numeric_tokens=False
@@ -63,6 +84,7 @@ def template_lines(lines: Sequence[LogRecord]) -> TemplatedLines:
     A line is cut, its values are masked, and its level and place in the code are put first. Source: He et al. 2017 (Drain).
     """
     services: dict[str, _Service] = {}
+    words = _Words()
     numbers: dict[tuple[str, int], int] = {}
     texts: list[str] = []
     owners: list[str] = []
@@ -70,7 +92,7 @@ def template_lines(lines: Sequence[LogRecord]) -> TemplatedLines:
     template = np.empty(len(lines), dtype=np.int64)
     for place, line in enumerate(lines):
         service = services.setdefault(line.service, _Service())
-        masked = mask_values(line.body)
+        masked = mask_values(line.body, words)
         cluster = service.known.get(masked)
         if cluster is None:
             found, _ = service.tree.add_log_message(masked)
@@ -85,27 +107,29 @@ def template_lines(lines: Sequence[LogRecord]) -> TemplatedLines:
     return TemplatedLines(template, texts, owners, bad)
 
 
-def mask_values(body: str) -> str:
+def mask_values(body: str, words: _Words) -> str:
     """Return the line cut to size, values replaced by <*>, with level and place in the code (if any) in front."""
-    text = body[:MAX_CHARACTERS]
-    level = _LEVEL.search(text[:120])
-    place = _PLACE.search(text)
-    head = f"{level.group().upper() if level else '-'} {place.group(1) if place else '-'}"
-    if place:
-        text = f"{text[: place.start()]} {text[place.end() :]}"
-    if level:
-        text = text.replace(level.group(), " ", 1)
-    tokens = _VALUE.sub("<*>", text).split()[:MAX_TOKENS]
-    while tokens and tokens[0] == "<*>":
-        tokens.pop(0)
-    return " ".join([head, *tokens])
+    level = place = "-"
+    tokens: list[str] = []
+    for number, word in enumerate(body[:MAX_CHARACTERS].split()[:MAX_TOKENS]):
+        if not _DIGIT.search(word):
+            if level == "-" and number < LEVEL_WITHIN and word.strip("[]()|:,-").upper() in _LEVELS:
+                level = word.strip("[]()|:,-").upper()
+            else:
+                tokens.append(word)
+            continue
+        masked = words.mask(word)
+        if place == "-" and masked == word and _PLACE.fullmatch(word):
+            place = word.strip("[]():")
+        elif tokens or masked != "<*>":
+            tokens.append(masked)
+    return " ".join([level, place, *tokens])
 
 
 def is_alarming(line: LogRecord) -> bool:
     """Return whether a line speaks of a failure: by its severity, by the level it prints, or by its words."""
     if line.severity:
         return line.severity >= _ERROR_SEVERITY
-    level = _LEVEL.search(line.body[:120])
-    if level:
-        return level.group().upper() in _BAD_LEVELS
-    return bool(_FAILURE.search(line.body[:MAX_CHARACTERS]))
+    first = [word.strip("[]()|:,-").upper() for word in line.body[:MAX_CHARACTERS].split()[:LEVEL_WITHIN]]
+    level = next((word for word in first if word in _LEVELS), None)
+    return level in _BAD_LEVELS if level else bool(_FAILURE.search(line.body[:MAX_CHARACTERS]))

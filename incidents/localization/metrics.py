@@ -1,7 +1,7 @@
 """Which measured quantities left their usual range, service by service, and what kind of quantity each is."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -82,9 +82,9 @@ def departures(
     *,
     reference: Iterable[MetricSeries],
     baseline: Iterable[MetricSeries],
-    skip: frozenset[str],
+    skip: Collection[Sort] = (),
 ) -> list[Departure]:
-    """Return the series that left their usual range, strongest first, one for each family of a service. Names in `skip` are left out.
+    """Return the series that left their usual range, strongest first, one for each family of a service. Sorts in `skip` are left out.
 
     Usual is the baseline, or the reference where it has too few samples of a series; NaN is ignored.
     """
@@ -92,10 +92,11 @@ def departures(
     for series in baseline:
         if len(series.values) >= MIN_BEFORE or series.key not in usual:
             usual[series.key] = series.values
+    sorts = ((series, sort_of(series.key)) for series in incident)
     found = [
         departure
-        for series in incident
-        if series.key.name not in skip and (departure := _departure(series, usual.get(series.key))) is not None
+        for series, sort in sorts
+        if sort not in skip and (departure := _departure(series, sort, usual.get(series.key))) is not None
     ]
     best: dict[tuple[str, str, Sort], Departure] = {}
     for departure in found:
@@ -131,19 +132,17 @@ def _speaks(departure: Departure) -> tuple[bool, float]:
     return ceiling(departure.key) is not None, departure.strength
 
 
-def _departure(series: MetricSeries, usual: Floats | None) -> Departure | None:
-    known = usual[~np.isnan(usual)] if usual is not None else np.empty(0)
+def _departure(series: MetricSeries, sort: Sort, usual: Floats | None) -> Departure | None:
+    known = np.sort(usual[~np.isnan(usual)]) if usual is not None else np.empty(0)
     seen = ~np.isnan(series.values)
     if len(known) < MIN_BEFORE or not seen.any():
         return None
     times, values = series.times[seen], series.values[seen]
-    sort = sort_of(series.key)
-    middle = float(np.median(known))
-    low, high = np.quantile(known, (0.05, 0.95))
+    middle = float(known[len(known) // 2])
+    low, high = known[int(0.05 * (len(known) - 1) + 0.5)], known[int(0.95 * (len(known) - 1) + 0.5)]
+    deviation = float(np.sort(np.abs(known - middle))[len(known) // 2])
     # A normal sample's 5th and 95th percentiles lie 3.29 standard deviations apart.
-    spread = max(
-        1.4826 * float(np.median(np.abs(known - middle))), float(high - low) / 3.29, LEAST_SPREAD * abs(middle), 1e-12
-    )
+    spread = max(1.4826 * deviation, float(high - low) / 3.29, LEAST_SPREAD * abs(middle), 1e-12)
     sign = -1.0 if _GOOD.search(series.key.name.lower()) else 1.0
     sigmas = (values - middle) / spread * sign
     if sort is Sort.TRAFFIC:
@@ -153,8 +152,7 @@ def _departure(series: MetricSeries, usual: Floats | None) -> Departure | None:
     place = worst[len(worst) // 2]
     size = _size(series.key, sort, middle, float(values[place]))
     score = float(strength(sigmas[place : place + 1], np.array([WEIGHTS[sort] * size]))[0])
-    out = np.flatnonzero(sigmas >= sigmas[place] / 2)
-    since = float(times[out[0]]) if len(out) else float(times[0])
+    since = float(times[np.flatnonzero(sigmas >= sigmas[place] / 2)[0]]) if sigmas[place] > 0 else float(times[0])
     return Departure(series.key, sort, middle, float(values[place]), score, since)
 
 

@@ -13,11 +13,10 @@ from incidents.localization.findings import Lead
 from incidents.localization.latency import blame_hops, hops, own_time
 from incidents.localization.log_rates import line_changes
 from incidents.localization.log_templates import template_lines
-from incidents.localization.metrics import departures
+from incidents.localization.metrics import Sort, departures
 from incidents.localization.suspects import Modality, Ranking, RuledOut, Suspect
 from incidents.localization.topology import Edges
 from incidents.localization.traces import TraceView, join
-from incidents.telemetry import span_series
 from incidents.telemetry.backend import TelemetryBackend
 from incidents.telemetry.datamodel import LogRecord, MetricSeries, SpanTable, Window
 
@@ -28,10 +27,6 @@ MAX_LINES = 20_000
 ALL_MODALITIES = frozenset({Modality.METRICS, Modality.TRACES, Modality.LOGS})
 # What one unit of strength stands for beside the suspects: the chance that nobody seen here is at fault.
 NOBODY = 1.0
-# These series are counted from spans, which are looked at themselves.
-DERIVED = frozenset(
-    {span_series.REQUESTS_PER_SECOND, span_series.ERROR_RATIO, *(name for name, _ in span_series.QUANTILES)}
-)
 
 
 def rank(
@@ -146,10 +141,11 @@ def _line_sides(
 
 def _metric_leads(material: Material, *, traced: bool) -> list[Lead]:
     baseline, reference, incident = material.metrics
-    found = departures(incident, reference=reference, baseline=baseline, skip=DERIVED if traced else frozenset())
     # Spans tell what every request met; a series of latencies or counts of the same requests adds noise, not knowledge.
-    told = arbitration.SPREADING | {"traffic"}
-    return [lead for lead in map(findings.of_departure, found) if not (traced and lead.aspect in told)]
+    told = (Sort.LATENCY, Sort.FAILURE, Sort.TRAFFIC) if traced else ()
+    return [
+        findings.of_departure(one) for one in departures(incident, reference=reference, baseline=baseline, skip=told)
+    ]
 
 
 def _services(material: Material, view: TraceView) -> list[str]:
