@@ -21,7 +21,7 @@ from incidents.telemetry.datamodel import (
     to_ns,
 )
 from incidents.telemetry.otlp import Decoded
-from incidents.telemetry.store_connection import Database, StorageFull
+from incidents.telemetry.store_connection import StorageFull, database
 from incidents.telemetry.store_reads import Reader
 from incidents.telemetry.store_rows import Batch, RowWriter
 
@@ -38,7 +38,7 @@ class HotStore:
         if not store_schema.SCHEMA_NAME.fullmatch(schema):
             raise ValueError(f"{schema!r} cannot be a hot store's name: use a letter, then up to 50 of a-z, 0-9 and _.")
         self.schema = schema
-        self._database = Database(dsn)
+        self._database = database(dsn)
         self._rows = RowWriter(schema=schema)
         self._partitions: set[tuple[str, int]] = set()
 
@@ -53,7 +53,7 @@ class HotStore:
             store_schema.create(connection, schema=self.schema)
 
     def close(self) -> None:
-        """Close the connections; the store opens new ones when it is used again."""
+        """Close the process's connections to this database; they are opened again when one is needed."""
         self._database.close()
 
     def write(self, records: Decoded | TelemetryBatch) -> None:

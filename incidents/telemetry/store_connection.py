@@ -1,9 +1,11 @@
 """Connections to the hot store's database, and its errors told as telemetry errors."""
 
 import os
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -22,6 +24,12 @@ class StorageFull(TelemetryError):
     """The disk under the database is full. Reading still works; writing works again once there is space."""
 
 
+@lru_cache(maxsize=16)
+def database(dsn: str) -> "Database":
+    """Return the process's connections to this database: stores come and go, one a task or view, and share them."""
+    return Database(dsn)
+
+
 class Database:
     """A few connections to one database, opened when they are first needed and again after a fork."""
 
@@ -29,6 +37,7 @@ class Database:
         self._dsn = dsn
         self._pool: ConnectionPool[psycopg.Connection] | None = None
         self._owner = 0
+        self._opening = threading.Lock()
 
     @contextmanager
     def connection(self, doing: str, window: Window | None = None) -> Iterator[psycopg.Connection]:
@@ -54,20 +63,21 @@ class Database:
         self._pool = None
 
     def _opened(self) -> "ConnectionPool[psycopg.Connection]":
-        if self._pool is None or self._owner != os.getpid():
-            self._owner = os.getpid()
-            limits = f"-c statement_timeout={SECONDS_TO_ANSWER}s -c lock_timeout={SECONDS_FOR_A_LOCK}s"
-            self._pool = ConnectionPool(
-                self._dsn,
-                min_size=0,
-                max_size=MOST_CONNECTIONS,
-                timeout=SECONDS_TO_CONNECT,
-                reconnect_timeout=SECONDS_TO_CONNECT,
-                check=ConnectionPool.check_connection,
-                kwargs={"autocommit": True, "connect_timeout": SECONDS_TO_CONNECT, "options": limits},
-                open=True,
-            )
-        return self._pool
+        with self._opening:
+            if self._pool is None or self._owner != os.getpid():
+                self._owner = os.getpid()
+                limits = f"-c statement_timeout={SECONDS_TO_ANSWER}s -c lock_timeout={SECONDS_FOR_A_LOCK}s"
+                self._pool = ConnectionPool(
+                    self._dsn,
+                    min_size=0,
+                    max_size=MOST_CONNECTIONS,
+                    timeout=SECONDS_TO_CONNECT,
+                    reconnect_timeout=SECONDS_TO_CONNECT,
+                    check=ConnectionPool.check_connection,
+                    kwargs={"autocommit": True, "connect_timeout": SECONDS_TO_CONNECT, "options": limits},
+                    open=True,
+                )
+            return self._pool
 
     def _host(self) -> str:
         parts = conninfo_to_dict(self._dsn)
