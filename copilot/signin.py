@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 
@@ -19,7 +19,7 @@ class LinkNotValid(Exception):
     """The link was used already, has run out, or never existed. Which of them is not said."""
 
 
-def create_link(user: AbstractBaseUser, *, now: datetime) -> str:
+def create_link(user: User, *, now: datetime) -> str:
     """Return the path of a link that signs `user` in once within 24 hours. Only the token's hash is kept."""
     token = secrets.token_urlsafe(32)
     SignInLink.objects.create(user=user, token_sha256=_sha256(token), expires_at=now + LINK_LIFETIME)
@@ -31,7 +31,7 @@ def is_valid(token: str, *, now: datetime) -> bool:
     return _usable(token, now=now).exists()
 
 
-def redeem(token: str, *, now: datetime) -> AbstractBaseUser:
+def redeem(token: str, *, now: datetime) -> User:
     """Use the link up and return whom it signs in; of two requests at once only one succeeds. Raises LinkNotValid."""
     if _usable(token, now=now).update(used_at=now) != 1:
         raise LinkNotValid(

@@ -235,9 +235,9 @@ def evidence() -> tuple[Evidence, ...]:
     )
 
 
-def _item(id: str, kind: Kind, role: Role, service: str, title: str, statement: str, **more: Any) -> Evidence:
+def _item(name: str, kind: Kind, role: Role, service: str, title: str, statement: str, **more: Any) -> Evidence:
     return Evidence(
-        id=id,
+        id=name,
         kind=kind,
         role=role,
         service=service,
@@ -250,7 +250,7 @@ def _item(id: str, kind: Kind, role: Role, service: str, title: str, statement: 
 
 
 def _metric(
-    id: str, role: Role, service: str, title: str, *, low: float, high: float, peak: float, unit: str
+    name: str, role: Role, service: str, title: str, *, low: float, high: float, peak: float, unit: str
 ) -> Evidence:
     usual = (low + high) / 2
     times = [(START - timedelta(minutes=30)).timestamp() + 15 * i for i in range(224)]
@@ -264,7 +264,7 @@ def _metric(
     unit_word = {"1": "%", "s": "s"}.get(unit, "")
     scale = 100 if unit == "1" else 1
     return _item(
-        id,
+        name,
         Kind.METRIC,
         role,
         service,

@@ -1,6 +1,8 @@
 """Asking: a question becomes rows and a task; the answer comes over the stream."""
 
-from django.core.exceptions import BadRequest
+from collections.abc import Callable
+
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -14,26 +16,25 @@ from copilot.views.conversation import one_message
 from copilot.views.incident import known_of
 from incidents.models import Incident
 
-QUESTION_LENGTH = 2000
-
 
 @require_POST
 def ask(request: HttpRequest, pk: int) -> HttpResponse:
-    """Take a question; a script gets 202 and hears the rest over the stream, a plain form gets the page again."""
-    get_object_or_404(Incident.objects.only("pk"), pk=pk)
-    text = request.POST.get("text", "").strip()
-    if not text or len(text) > QUESTION_LENGTH:
-        raise BadRequest(f"A question has 1 to {QUESTION_LENGTH} characters; this one has {len(text)}.")
-    questions.ask(pk, text=text, user=request.user, now=timezone.now())
-    return _taken(request, pk)
+    """Take a question."""
+    text, user = request.POST.get("text", ""), request.user
+    return _take(request, pk, lambda: questions.ask(pk, text=text, user=user, now=timezone.now()))  # type: ignore[arg-type]
 
 
 @require_POST
 def explain(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask for the explanation, again if there was one."""
-    get_object_or_404(Incident.objects.only("pk"), pk=pk)
-    questions.explain(pk, now=timezone.now())
-    return _taken(request, pk)
+    return _take(request, pk, lambda: questions.explain(pk, now=timezone.now()))
+
+
+@require_POST
+def retry(request: HttpRequest, pk: int, message_id: int) -> HttpResponse:
+    """Ask again for an answer that failed or was cut short."""
+    get_object_or_404(Message.objects.only("pk"), pk=message_id, incident_id=pk, from_copilot=True)
+    return _take(request, pk, lambda: questions.retry(message_id, now=timezone.now()))
 
 
 @require_GET
@@ -48,7 +49,14 @@ def message(request: HttpRequest, pk: int, message_id: int) -> HttpResponse:
     return render(request, "copilot/chat/message.html", {"message": found, "incident": known.incident})
 
 
-def _taken(request: HttpRequest, pk: int) -> HttpResponse:
-    if request.headers.get("X-Requested-With") == "fetch":
-        return HttpResponse(status=202)
-    return redirect(reverse("incident-page", args=[pk]) + "#chat")
+def _take(request: HttpRequest, pk: int, act: Callable[[], Message]) -> HttpResponse:
+    """Do it; a script gets 202, or 409 with why not, and hears the rest over the stream; a plain form gets the page again."""
+    get_object_or_404(Incident.objects.only("pk"), pk=pk)
+    is_script = request.headers.get("X-Requested-With") == "fetch"
+    try:
+        act()
+    except questions.QuestionRefused as refusal:
+        if is_script:
+            return HttpResponse(str(refusal), status=409, content_type="text/plain; charset=utf-8")
+        messages.error(request, str(refusal))
+    return HttpResponse(status=202) if is_script else redirect(reverse("incident-page", args=[pk]) + "#chat")

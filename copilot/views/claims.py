@@ -38,13 +38,6 @@ def of_rows(rows: Sequence[Claim], *, known: Collection[str]) -> tuple[ShownClai
     )
 
 
-def tally(claims: Sequence[ShownClaim]) -> str:
-    """Return how many claims of each verdict there are: "3 supported, 1 struck out"."""
-    words = [_MARKS[verdict][1].lower() for verdict in Verdict]
-    counts = [sum(claim.verdict == verdict for claim in claims) for verdict in Verdict]
-    return ", ".join(f"{count} {word}" for count, word in zip(counts, words, strict=True) if count)
-
-
 def _shown(claim: CheckedClaim, *, known: Collection[str]) -> ShownClaim:
     cites = tuple(cite for cite in claim.cites if cite in known)
     if not claim.cites and claim.verdict is Verdict.SUPPORTED:

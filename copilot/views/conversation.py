@@ -1,15 +1,17 @@
 """Messages of an incident's chat as the page shows them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import QuerySet
 
-from copilot.models import Message, ModelCall, StreamEvent
-from copilot.views.claims import ShownClaim, of_rows, tally
+from copilot.answers import questions
+from copilot.models import Message, StreamEvent
+from copilot.views.claims import ShownClaim, of_rows
 
-MESSAGES_SHOWN = 200
+MESSAGES_SHOWN = 60
+_WRITTEN = (Message.State.DONE, Message.State.PARTIAL)
 _UNFINISHED = (Message.State.WAITING, Message.State.STREAMING)
 
 
@@ -27,12 +29,11 @@ class ShownMessage:
     is_partial: bool
     failure: str
     claims: tuple[ShownClaim, ...]
-    tally: str
     footer: str
 
 
 def conversation(incident_id: int, *, known: Collection[str]) -> tuple[ShownMessage, ...]:
-    """Return the newest 200 messages, oldest first."""
+    """Return the newest 60 messages, oldest first."""
     found = _messages().filter(incident_id=incident_id).order_by("-created_at", "-pk")[:MESSAGES_SHOWN]
     return tuple(_shown(message, known=known) for message in reversed(found))
 
@@ -64,7 +65,7 @@ def follow_from(incident_id: int, *, newest: int) -> int:
 
 
 def _messages() -> QuerySet[Message]:
-    return Message.objects.select_related("author").prefetch_related("claims", "model_calls")
+    return Message.objects.select_related("author").prefetch_related("claims")
 
 
 def _shown(message: Message, *, known: Collection[str]) -> ShownMessage:
@@ -81,18 +82,5 @@ def _shown(message: Message, *, known: Collection[str]) -> ShownMessage:
         is_partial=message.state == Message.State.PARTIAL,
         failure=message.failure,
         claims=claims,
-        tally=tally(claims),
-        footer=_footer(list(message.model_calls.all())),
+        footer=questions.footer(message) if message.from_copilot and message.state in _WRITTEN else "",
     )
-
-
-def _footer(calls: Sequence[ModelCall]) -> str:
-    if not calls:
-        return ""
-    tokens = sum(call.prompt_tokens + call.output_tokens for call in calls)
-    seconds = sum(call.seconds for call in calls)
-    parts = [calls[0].model, f"{tokens:,} tokens", f"{seconds:.1f} s"]
-    costs = [call.cost_usd for call in calls if call.cost_usd is not None]
-    if costs and sum(costs):
-        parts.append(f"${sum(costs):.4f}")
-    return " · ".join(parts)

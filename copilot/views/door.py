@@ -96,11 +96,11 @@ def choose(request: HttpRequest) -> HttpResponse:
     """Keep the theme and the shortcuts switch in cookies of this browser."""
     answer = HttpResponseRedirect(reverse("account"))
     for name, allowed in (("theme", THEMES), ("shortcuts", ("on", "off"))):
-        if (value := request.POST.get(name)) in allowed:
+        if (value := request.POST.get(name, "")) in allowed:
             answer.set_cookie(name, value, max_age=YEAR, samesite="Lax", httponly=True, secure=request.is_secure())
     return answer
 
 
-def address_of(request: HttpRequest) -> str:
-    """Return the peer's address; uvicorn has put the forwarded one there if its proxy is trusted."""
-    return str(request.META.get("REMOTE_ADDR", ""))[:45]
+def address_of(request: HttpRequest | None) -> str:
+    """Return the peer's address, "" when there is none; uvicorn has put the forwarded one there if its proxy is trusted."""
+    return str(request.META.get("REMOTE_ADDR", ""))[:45] if request else ""

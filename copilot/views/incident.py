@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -138,8 +139,12 @@ def incident_action(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     }
     if verb not in acts:
         raise Http404(f"No action {verb!r}; there are {', '.join(acts)} and note.")
-    acts[verb](incident, by=by, now=now)
-    events.publish(incident_id=pk, kind="incident.changed", payload={})
+    try:
+        acts[verb](incident, by=by, now=now)
+    except lifecycle.WrongState as error:
+        messages.error(request, str(error))
+    else:
+        events.publish(incident_id=pk, kind="incident.changed", payload={})
     return redirect("incident-list") if request.POST.get("next") == "list" else redirect("incident-page", pk=pk)
 
 

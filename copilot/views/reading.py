@@ -67,7 +67,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One entry of the timeline; `learned` says when it became known, "" when at once."""
+    """One entry of the timeline. `actor` is "" where the text names them; `learned` says when it became known, "" when at once."""
 
     at: datetime
     kind: str
@@ -135,7 +135,7 @@ def timeline(incident: Incident) -> tuple[Moment, ...]:
             kind=entry.kind,
             kind_word=entry.get_kind_display(),
             text=entry.text,
-            actor=entry.actor,
+            actor="" if entry.actor in entry.text else entry.actor,
             learned=f"known at {entry.known_at:%H:%M:%S}"
             if (entry.known_at - entry.happened_at).total_seconds() >= 1
             else "",

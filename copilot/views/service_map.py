@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from copilot.evidence.bundle import EvidenceBundle
 
-NODE_WIDTH, NODE_HEIGHT = 104, 40
-GAP_X, GAP_Y = 40, 16
+NODE_WIDTH, NODE_HEIGHT = 90, 40
+GAP_X, GAP_Y = 24, 14
 MOST_NODES = 14
-NAME_LENGTH = 15
+NAME_LENGTH = 13
 Edges = Sequence[tuple[str, str]]
 
 

@@ -97,7 +97,7 @@ const put = (message, position, item) => {
 
 /** Return what handles the chat's events, given the path of one message with the id 0. */
 export const chatEvents = (path) => ({
-  "message.created": ({ message }) => { if (!find(message)) fetchMessage(path, message); },
+  "message.created": ({ message }) => { fetchMessage(path, message); },
   "answer.started": ({ message }) => whenThere(path, message, (node) => {
     const words = node.querySelector("header span");
     if (words) words.textContent = "writing";
@@ -118,12 +118,13 @@ const send = async (form) => {
   button.disabled = true;
   try {
     const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout(10000) });
-    if (!answer.ok) throw new Error(`the server said ${answer.status}`);
+    if (answer.redirected) { location.reload(); return; } // signed out meanwhile
+    if (!answer.ok) throw new Error(answer.status === 409 ? await answer.text() : `the server answered ${answer.status}.`);
     state.textContent = "";
     form.querySelector("textarea")?.form.reset();
     log().scrollTop = log().scrollHeight;
   } catch (error) {
-    state.textContent = `Not sent: ${error.message}. Your text is still here; send it again.`;
+    state.textContent = `Not sent: ${error.message} Your text is still here.`;
   } finally {
     button.removeAttribute("aria-busy");
     button.disabled = false;
@@ -132,9 +133,11 @@ const send = async (form) => {
 
 /** Make the forms send in place; Enter sends, Shift Enter is a new line; a suggested question is one press. */
 export const chat = () => {
-  for (const form of document.querySelectorAll("form[data-ask]")) {
-    form.addEventListener("submit", (event) => { event.preventDefault(); send(form); });
-  }
+  document.addEventListener("submit", (event) => {
+    if (!event.target.matches("form[data-ask]")) return;
+    event.preventDefault();
+    send(event.target);
+  });
   const composer = document.querySelector("#composer"), field = composer.querySelector("textarea");
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); composer.requestSubmit(); }
