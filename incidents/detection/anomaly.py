@@ -38,8 +38,8 @@ class Episode:
 class AnomalyGroup:
     """Episodes that belong together: what becomes one incident.
 
-    `opened_at` is when there was enough to open it; `started_at` the earliest departure; `services` by severity of
-    what was seen, worst first; `severity` 1 (worst) to 4; `title` a sentence without a cause.
+    `opened_at` is when there was enough to open it; `started_at` the earliest departure that harmed requests (an odd gauge that joins may
+    be earlier); `services` by severity of what was seen, worst first; `severity` 1 (worst) to 4; `title` a sentence without a cause.
     """
 
     episodes: tuple[Episode, ...]

@@ -137,7 +137,8 @@ def _search(matrix: SeriesMatrix, window: Window) -> list[Episode]:
             hot &= matrix.values[:, column] * matrix.meaning.factor <= (lasted + PLAUSIBLE_STEPS) * matrix.step
         tracker.advance(column, score=score, hot=hot, warm=hot | (np.abs(score) >= WARM), critical=critical)
         for row in np.flatnonzero(tracker.inside & (tracker.started == column)):
-            ranges[int(row), column] = (usual.centre[row] - WARM * spread[row], usual.centre[row] + WARM * spread[row])
+            wide = WARM * spread[row]
+            ranges[int(row), column] = (float(usual.centre[row] - wide), float(usual.centre[row] + wide))
         clean[tracker.inside & (column - tracker.started < adapted), column] = np.nan
     return [_episode(matrix, run, ranges[run.row, run.started]) for run in tracker.runs()]
 
