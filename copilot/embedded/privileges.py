@@ -53,8 +53,9 @@ def not_root(*, program: Path, folders: Sequence[Path]) -> RunAs | None:
     ids = (nobody.pw_uid, nobody.pw_gid)
     choices = [RunAs(switch_to=ids, owner=ids)]
     if setpriv := shutil.which("setpriv"):
-        right = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--pdeathsig=INT")
-        switch = (setpriv, f"--reuid={ids[0]}", f"--regid={ids[1]}", "--clear-groups", *right, "--")
+        # The secure bit makes the right count for access(2), too, by which PostgreSQL looks for its own programs.
+        right = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup")
+        switch = (setpriv, f"--reuid={ids[0]}", f"--regid={ids[1]}", "--clear-groups", *right, "--pdeathsig=INT", "--")
         choices.append(RunAs(prefix=switch, owner=ids))
     if unshare := shutil.which("unshare"):
         choices.append(RunAs(prefix=(unshare, "--user", "--map-user=1000", "--map-group=1000", "--")))
