@@ -1,12 +1,15 @@
 """`manage.py prepare`: brings static files, database and hot store up to date; `up` runs it before the site starts."""
 
 import time
+from contextlib import closing
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
+
+from incidents.telemetry.store import HotStore
 
 WAIT_SECONDS = 60.0  # for a managed database that is still starting
 
@@ -24,11 +27,8 @@ class Command(BaseCommand):
             cursor.execute("SELECT pg_advisory_lock(hashtext('copilot prepare'))")
         try:
             call_command("migrate", interactive=False, verbosity=0)
-            import importlib.util
-            if importlib.util.find_spec("incidents.telemetry.store"):
-                from incidents.telemetry.store import HotStore
-
-                HotStore(settings.DATABASE_URL).prepare()
+            with closing(HotStore(settings.DATABASE_URL)) as store:
+                store.prepare()
         finally:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(hashtext('copilot prepare'))")
