@@ -27,7 +27,7 @@ SESSION_SECONDS = 60.0
 SIGNED_OUT, BAD_MESSAGE, TOO_BIG, TRY_AGAIN = 4401, 4400, 1009, 1012
 
 
-class SignedInConsumer(AsyncWebsocketConsumer):
+class SignedInConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
     """A socket for somebody signed in. The session is looked at again each minute; when it has ended, the socket closes."""
 
     group = ""

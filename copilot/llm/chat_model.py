@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -38,10 +38,6 @@ class ChatModel(Protocol):
     @property
     def name(self) -> str:
         """What pages and the record of calls show: "local qwen2.5-coder-1.5b-instruct", "openai:gpt-5"."""
-
-    @property
-    def warms(self) -> bool:
-        """Whether sending a prompt ahead makes the next one with the same start quicker, at no cost."""
 
     def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
         """Answer, handing each piece of text to `on_text` as it comes. Raises ModelFailed."""
@@ -133,11 +129,6 @@ class LangChainModel:
         """Return what pages show."""
         return self.choice.name
 
-    @property
-    def warms(self) -> bool:
-        """Return whether prompts may be sent ahead."""
-        return self.choice.is_on_this_machine
-
     def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
         """Answer a prompt; see `ChatModel`. Nothing is retried here: the caller knows what a retry is worth."""
         progress = _Progress(self.name, begun=time.monotonic())
@@ -172,19 +163,10 @@ def _finish(reason: str) -> str:
     return "refused" if reason in ("refusal", "content_filter") else "stop"
 
 
-def warm(model: ChatModel, prompt: Prompt) -> CallUsage | None:
-    """Have the model read the prompt's stable part now; None when that would not help or the model cannot be reached."""
-    if not model.warms:
-        return None
-    try:
-        return model.reply(replace(prompt, max_tokens=1, schema=None), on_text=lambda _: None).usage
-    except ModelFailed as failure:
-        return failure.usage
-
-
 def prompt_tokens() -> int:
     """Return how many tokens a prompt may have: COPILOT_LLM_PROMPT_TOKENS, and never more than 2,000."""
-    return min(settings.LLM_PROMPT_TOKENS, MAX_PROMPT_TOKENS)
+    asked: int = settings.LLM_PROMPT_TOKENS
+    return min(asked, MAX_PROMPT_TOKENS)
 
 
 def lease(attempt_budget: int = 2) -> timedelta:

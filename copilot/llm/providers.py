@@ -64,7 +64,7 @@ class Choice:
 
     @property
     def is_on_this_machine(self) -> bool:
-        """Return whether it runs here: then prompts may be sent ahead, and no proxy stands between."""
+        """Return whether it runs here: then it shares our cores, and no proxy stands between."""
         host = urlsplit(self.url).hostname or ""
         try:
             return host == "localhost" or ip_address(host).is_loopback

@@ -51,7 +51,7 @@ def cost_usd(usage: CallUsage) -> Decimal | None:
 
 
 def record(usage: CallUsage, *, purpose: str, message: Message | None, started_at: datetime) -> ModelCall:
-    """Keep a call as a row; `purpose` is "warm", "explain" or "chat"."""
+    """Keep a call as a row; `purpose` is "explain" or "chat"."""
     return ModelCall.objects.create(
         message=message,
         purpose=purpose,

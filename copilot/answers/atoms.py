@@ -1,0 +1,130 @@
+"""What can be checked in a sentence: numbers with units, times of day, versions and quotations, each with the precision it is stated in."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+TIME, RATIO, BYTES, RATE, FACTOR, COUNT = "time", "ratio", "bytes", "rate", "factor", "count"
+
+# Unit as written (lower case) to what it measures and how many base units it is.
+_UNITS: dict[str, tuple[str, float]] = {
+    **dict.fromkeys(("µs", "μs", "us", "microseconds", "microsecond"), (TIME, 1e-6)),
+    **dict.fromkeys(("ms", "milliseconds", "millisecond", "msec"), (TIME, 1e-3)),
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), (TIME, 1.0)),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), (TIME, 60.0)),
+    **dict.fromkeys(("h", "hour", "hours"), (TIME, 3600.0)),
+    **dict.fromkeys(("%", "percent", "per cent"), (RATIO, 0.01)),
+    **dict.fromkeys(("b", "by", "byte", "bytes"), (BYTES, 1.0)),
+    "kib": (BYTES, 2.0**10), "mib": (BYTES, 2.0**20), "gib": (BYTES, 2.0**30),
+    "kb": (BYTES, 1e3), "mb": (BYTES, 1e6), "gb": (BYTES, 1e9),
+    **dict.fromkeys(("per s", "per sec", "per second", "/s", "/sec", "1/s", "rps", "req/s", "requests/s", "requests per second"), (RATE, 1.0)),
+    **dict.fromkeys(("×", "x", "times", "fold", "-fold"), (FACTOR, 1.0)),
+}  # fmt: skip
+_UNIT = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
+_NUMBER = re.compile(
+    rf"(?P<about>\b(?:about|around|approximately|roughly|nearly|almost|over|under|above|below|some|more than|less than)\s+|[~≈])?"
+    rf"(?<![\w.:/-])(?P<digits>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?)(?:\s?(?P<unit>{_UNIT})(?![\w/])|(?![\w:]))",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(r"(?<![\d:.])([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?![\d:])")
+VERSION = re.compile(r"(?<![\w.])v?\d+\.\d+\.\d+[\w.+-]*\w|(?<![\w.])v\d+(?:\.\d+)*\b", re.IGNORECASE)
+QUOTE = re.compile(r"[“\"`]([^”\"`]{3,})[”\"`]|(?<!\w)'([^']{3,})'(?!\w)")
+PERCENTILE = re.compile(r"\bp\d{2,3}\b|\b\d{2}th percentile\b", re.IGNORECASE)
+ABOUT = 0.05  # what "about" allows, of the value
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number as stated. `value` is in the base unit of its `dimension`; `half` is half of its last stated digit, in the same unit."""
+
+    said: str
+    raw: float
+    value: float
+    dimension: str
+    half: float
+
+    def agrees_with(self, other: "Number") -> bool:
+        """Return whether the other is this one within the rounding that this one is stated in. A bare number fits any unit."""
+        if self.dimension == other.dimension:
+            return abs(self.value - other.value) <= self.half * (1 + 1e-9) + 1e-12
+        if self.dimension == COUNT or (self.dimension == FACTOR and other.dimension == COUNT):
+            half = self.half if self.raw == self.value else 0.0
+            return abs(self.raw - other.raw) <= half * (1 + 1e-9) + 1e-12
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """A time of day in UTC; `exact` is false when it has no seconds."""
+
+    said: str
+    second_of_day: int
+    exact: bool
+
+    def agrees_with(self, other: "Clock") -> bool:
+        """Return whether the other is this time: within a second, or in or rounded to the same minute."""
+        apart = abs(self.second_of_day - other.second_of_day)
+        apart = min(apart, 86_400 - apart)
+        if self.exact and other.exact:
+            return apart <= 1
+        return apart <= 30 or self.second_of_day // 60 == other.second_of_day // 60
+
+
+def numbers(text: str) -> list[Number]:
+    """Return the numbers in the text, in order; times of day, versions and percentile names are not among them."""
+    for pattern in (_CLOCK, VERSION, PERCENTILE):
+        text = pattern.sub(lambda match: " " * len(match.group()), text)
+    found = []
+    for match in _NUMBER.finditer(text):
+        digits = match["digits"].replace(",", "")
+        dimension, scale = _UNITS[match["unit"].lower()] if match["unit"] else (COUNT, 1.0)
+        decimals = len(digits.partition(".")[2])
+        raw = float(digits)
+        half = 0.5 * 10**-decimals * scale if (decimals or dimension != COUNT) else 0.0
+        if match["about"]:
+            half = max(half, ABOUT * raw * scale)
+        said = f"{match['digits']} {match['unit']}" if match["unit"] else match["digits"]
+        found.append(Number(said, raw, raw * scale, dimension, half))
+    return found
+
+
+def clocks(text: str) -> list[Clock]:
+    """Return the times of day in the text, in order."""
+    return [
+        Clock(match.group(), int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0), match[3] is not None)
+        for match in _CLOCK.finditer(text)
+    ]
+
+
+def versions(text: str) -> list[str]:
+    """Return the version names in the text without a leading "v", in lower case."""
+    return [match.group().lower().removeprefix("v") for match in VERSION.finditer(text)]
+
+
+def quotes(text: str) -> list[str]:
+    """Return what the text puts in quotation marks."""
+    return [double or single for double, single in QUOTE.findall(text)]
+
+
+def statistic_numbers(statistic: Mapping[str, Mapping[str, Any]]) -> list[Number]:
+    """Return an evidence item's own numbers, and what follows from a "before" and an "after": factor, difference and change in %."""
+    found = [
+        _exact(float(entry["value"]), str(entry.get("unit", "")))
+        for entry in statistic.values()
+        if isinstance(entry.get("value"), int | float)
+    ]
+    before, after = (statistic.get(name, {}).get("value") for name in ("before", "after"))
+    if isinstance(before, int | float) and isinstance(after, int | float):
+        unit = str(statistic["after"].get("unit", ""))
+        found.append(_exact(abs(after - before), unit))
+        if before and after:
+            found += [_exact(after / before, "×"), _exact(before / after, "×"), _exact(abs(after / before - 1), "1")]
+    return found
+
+
+def _exact(value: float, unit: str) -> Number:
+    if unit == "1":
+        return Number(f"{value * 100:g} %", value, value, RATIO, 0.0)
+    dimension, scale = _UNITS.get(unit.lower(), (COUNT, 1.0))
+    return Number(f"{value:g} {unit}".strip(), value, value * scale, dimension, 0.0)

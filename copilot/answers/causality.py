@@ -1,0 +1,75 @@
+"""Checks what a claim says about the cause against the verdicts that code decided: only ranked suspects may be blamed."""
+
+import re
+from collections.abc import Sequence
+
+from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind
+
+# Words that a claim about a verdict needs, whatever it cites.
+VOCABULARY = "likely cause caused probably possible suspect ruled out incident evidence not responsible blame culprit root service services"
+_BLAMED_BEFORE = re.compile(  # "X caused …", "X is the likely cause"
+    r"\b(?:caus(?:es|ed|ing)\b(?! by)|(?:root |likely |probable |main |most likely )*cause\b|trigger(?:s|ed)\b(?! by)|led to|leads to|result(?:s|ed) in|responsible for|to blame|culprit)",
+    re.IGNORECASE,
+)
+_BLAMED_AFTER = re.compile(  # "… caused by X", "the cause is X"
+    r"\b(?:caused by|triggered by|due to|because of|stem(?:s|med)? from|result of|originat(?:es|ed|ing) (?:in|from|at)|(?:root )?cause (?:is|was|lies in)|culprit is)\b",
+    re.IGNORECASE,
+)
+_NOT = re.compile(
+    r"\b(?:not|no|never|isn't|wasn't|cannot|unlikely|ruled out|rules out|excluded?|innocent)\b", re.IGNORECASE
+)
+_HEDGE = re.compile(
+    r"\b(?:likely|probabl[ey]|possibl[ey]|may|might|could|suspect\w*|suggests?|appears?|seems?|candidate|perhaps)\b",
+    re.IGNORECASE,
+)
+_CHANGE = re.compile(
+    r"\b(?:deploy\w*|release\w*|roll-?out\w*|version|upgrade\w*|config\w*|change[ds]?)\b", re.IGNORECASE
+)
+
+
+def contradiction(text: str, bundle: EvidenceBundle) -> str:
+    """Return why the claim contradicts a verdict: it blames a service that was ruled out, or clears the likely one."""
+    denied = bool(_NOT.search(text))
+    for service in blamed(text, bundle):
+        for hypothesis in bundle.hypotheses:
+            if hypothesis.service != service:
+                continue
+            if hypothesis.verdict == "ruled out" and not denied:
+                return f"{service} was ruled out: {hypothesis.sentence}"
+            if hypothesis.verdict == "likely" and denied:
+                return f"{service} is the likely cause: {hypothesis.sentence}"
+    return ""
+
+
+def doubt(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
+    """Return why a claim about the cause is not established: an unranked service, a certainty that is none, a change that was merely near."""
+    if _NOT.search(text):
+        return ""
+    verdicts = {hypothesis.service: hypothesis.verdict for hypothesis in bundle.hypotheses}
+    hedged = bool(_HEDGE.search(text))
+    for service in blamed(text, bundle):
+        if service not in verdicts:
+            return f"Nothing ranks {service} as a cause."
+        if verdicts[service] == "possible" and not hedged:
+            return f"It is not certain: {service} is one possible cause."
+    blames = _BLAMED_BEFORE.search(text) or _BLAMED_AFTER.search(text)
+    if blames and not hedged and _CHANGE.search(text) and any(item.kind is Kind.CHANGE for item in items):
+        return "That a change came shortly before does not show that it is the cause."
+    return ""
+
+
+def blamed(text: str, bundle: EvidenceBundle) -> list[str]:
+    """Return the services that the sentence calls the cause, or says are not it."""
+    names = sorted(
+        {hypothesis.service for hypothesis in bundle.hypotheses}
+        | {end for edge in bundle.edges for end in edge}
+        | set(bundle.services)
+    )
+    found = []
+    after, before = _BLAMED_AFTER.search(text), _BLAMED_BEFORE.search(text)
+    for name in names:
+        for match in re.finditer(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text, re.IGNORECASE):
+            if (after and match.start() >= after.end()) or (not after and before and match.end() <= before.start()):
+                found.append(name)
+                break
+    return found

@@ -1,0 +1,190 @@
+"""Composes an answer: what code can say comes first, then what the model adds, each sentence checked as soon as it is finished."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from copilot.answers import citations, prompting, verification
+from copilot.answers.claim_stream import ClaimReader, RawClaim, Unreadable
+from copilot.answers.claims import CheckedClaim, Verdict
+from copilot.answers.focus import focus_on
+from copilot.answers.prompting import Mask, Turn
+from copilot.evidence.bundle import EvidenceBundle
+from copilot.llm.chat_model import ChatModel, prompt_tokens
+from copilot.llm.failures import ModelFailed, StreamCut
+from copilot.llm.plain_text import clean
+from copilot.llm.prompts import Prompt
+from copilot.llm.redaction import RedactionFailed
+from copilot.llm.usage import CallUsage
+
+ATTEMPTS = 2
+MOST_CLAIMS = 6  # of the model's; the schema asks for fewer, not every server obeys it
+MOST_CHARACTERS = 400  # of a sentence
+NO_ANSWER = "The model gave no answer."
+SAME = 0.85  # of a sentence's words are in one that is already there: it says nothing new
+
+
+class State(StrEnum):
+    """How an answer ended; the values are those of `Message.State`."""
+
+    DONE = "done"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The checked claims in order. `failure` says why there is no whole answer; `temporary` whether trying again may help."""
+
+    claims: tuple[CheckedClaim, ...]
+    state: State
+    failure: str = ""
+    temporary: bool = False
+    retry_after: timedelta | None = None
+    calls: tuple[CallUsage, ...] = ()
+
+
+class Listener(Protocol):
+    """Who follows an answer while it is written."""
+
+    def sentence(self, position: int, text: str, cites: tuple[str, ...]) -> None:
+        """Take the sentence at a position as far as it is written."""
+
+    def claim(self, position: int, claim: CheckedClaim) -> None:
+        """Take a finished and checked sentence; it replaces what was at its position."""
+
+
+@dataclass
+class _Draft:
+    """The answer as it grows."""
+
+    bundle: EvidenceBundle
+    listener: Listener
+    claims: list[CheckedClaim] = field(default_factory=list)
+    calls: list[CallUsage] = field(default_factory=list)
+
+    def add(self, claim: CheckedClaim) -> None:
+        self.listener.claim(len(self.claims), claim)
+        self.claims.append(claim)
+
+    def add_raw(self, raw: RawClaim) -> None:
+        """Check a sentence of the model and add it, unless an earlier one says the same."""
+        text = clean(raw.text, limit=MOST_CHARACTERS)
+        if text and not any(_repeats(text, shown.text) for shown in self.claims):
+            self.add(verification.check(text, raw.cites, self.bundle))
+
+    def rewind(self, length: int) -> None:
+        del self.claims[length:]
+
+
+def compose(
+    *,
+    question: str,
+    bundle: EvidenceBundle,
+    history: Sequence[Turn],
+    chat_model: ChatModel | None,
+    listener: Listener,
+    mask: Mask,
+) -> Answer:
+    """Answer a question on a bundle; an empty question asks for the explanation. Never raises for what a model does.
+
+    Without a model the sentences that code computed are the answer. `mask` is applied to whatever is sent.
+    """
+    focus = focus_on(question, bundle)
+    draft = _Draft(bundle, listener)
+    for claim in focus.computed:
+        draft.add(claim)
+    if chat_model is None:
+        for claim in _closest(focus.relevant, bundle) if not draft.claims else ():
+            draft.add(claim)
+        return Answer(tuple(draft.claims), State.DONE)
+    try:
+        prompt = prompting.write(
+            question, bundle=bundle, focus=focus, history=history, tokens=prompt_tokens(), mask=mask
+        )
+    except RedactionFailed as error:
+        return Answer(tuple(draft.claims), State.FAILED, failure=str(error))
+    return _narrate(draft, chat_model, prompt)
+
+
+def _narrate(draft: _Draft, chat_model: ChatModel, prompt: Prompt) -> Answer:
+    """Have the model write, at most twice; the better attempt stays."""
+    computed = len(draft.claims)
+    best: list[CheckedClaim] = []
+    failure: ModelFailed | Unreadable | None = None
+    for _ in range(ATTEMPTS):
+        draft.rewind(computed)
+        failure = _attempt(draft, chat_model, prompt)
+        best = max(best, draft.claims[computed:], key=len)
+        # What was cut or unreadable may come whole the second time; the rest would fail in the same way, or is worth a longer wait.
+        if not isinstance(failure, StreamCut | Unreadable):
+            break
+    if draft.claims[computed:] != best:
+        draft.rewind(computed)
+        for claim in best:
+            draft.add(claim)
+    return _ended(draft, failure, written=bool(best))
+
+
+def _attempt(draft: _Draft, chat_model: ChatModel, prompt: Prompt) -> ModelFailed | Unreadable | None:
+    """Let the model write once; return why its reply is not whole, None when it is."""
+    reader = ClaimReader()
+    start = len(draft.claims)
+
+    def on_text(piece: str) -> None:
+        finished, unfinished = reader.feed(piece)
+        for raw in finished:
+            if len(draft.claims) - start < MOST_CLAIMS:
+                draft.add_raw(raw)
+        if unfinished is not None and len(draft.claims) - start < MOST_CLAIMS:
+            text, cites = citations.split(clean(unfinished.text, limit=MOST_CHARACTERS), unfinished.cites)
+            draft.listener.sentence(len(draft.claims), text, cites)
+
+    try:
+        reply = chat_model.reply(prompt, on_text=on_text)
+    except ModelFailed as failure:
+        if failure.usage is not None:
+            draft.calls.append(failure.usage)
+        return failure
+    draft.calls.append(reply.usage)
+    if reply.finish == "length":
+        return ModelFailed("The answer was longer than the model may write; the finished sentences are kept.")
+    if reply.finish == "refused" or not reply.text.strip():
+        return ModelFailed(NO_ANSWER)
+    try:
+        reader.end()
+    except Unreadable as unreadable:
+        return unreadable
+    return None
+
+
+def _ended(draft: _Draft, failure: ModelFailed | Unreadable | None, *, written: bool) -> Answer:
+    claims, calls = tuple(draft.claims), tuple(draft.calls)
+    if failure is None:
+        # An empty list of claims: the model had nothing to add. That is an answer only when code had one.
+        return Answer(claims, State.DONE, failure="" if claims else NO_ANSWER, calls=calls)
+    if written:
+        return Answer(claims, State.PARTIAL, failure=str(failure), calls=calls)
+    temporary, retry_after = (
+        (failure.temporary, failure.retry_after) if isinstance(failure, ModelFailed) else (False, None)
+    )
+    return Answer(claims, State.FAILED, str(failure), temporary, retry_after, calls)
+
+
+def _closest(relevant: Sequence[str], bundle: EvidenceBundle) -> list[CheckedClaim]:
+    items = [item for id_ in relevant[:3] if (item := bundle.get(id_)) is not None]
+    if not items:
+        return [CheckedClaim("No evidence item answers this question.", (), Verdict.SUPPORTED)]
+    return [CheckedClaim(item.statement, (item.id,), Verdict.SUPPORTED) for item in items]
+
+
+def _repeats(text: str, shown: str) -> bool:
+    own, there = _words(text), _words(shown)
+    return bool(own) and len(own & there) / len(own) >= SAME
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[\w.%:-]{2,}", text.casefold()))

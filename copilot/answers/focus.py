@@ -1,0 +1,151 @@
+"""What a question is about: which evidence answers it, and the sentences that code can already say. The model adds to these, or is not needed."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from copilot.answers import brief as briefs
+from copilot.answers import verification
+from copilot.answers.claims import CheckedClaim, Verdict
+from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
+
+MOST_COMPUTED = 3
+MOST_RELEVANT = 6
+
+
+class About(StrEnum):
+    """Kinds of questions that are answered differently."""
+
+    EXPLAIN = "explain"  # no question: the first explanation
+    SINCE = "since"
+    BEFORE = "before"
+    CHANGED = "changed"
+    IS_CAUSE = "is cause"
+    RULED_OUT = "ruled out"
+    UNSEEN = "unseen"
+    NOW = "now"
+    AFFECTED = "affected"
+    WHY = "why"
+    WHAT = "what"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Focus:
+    """`computed` are sentences by code, shown first; `relevant` are evidence ids, the most telling first."""
+
+    about: About
+    computed: tuple[CheckedClaim, ...]
+    relevant: tuple[str, ...]
+
+
+# The first pattern that fits decides; the more specific ones stand first.
+_PATTERNS: tuple[tuple[About, re.Pattern[str]], ...] = tuple(
+    (about, re.compile(pattern, re.IGNORECASE))
+    for about, pattern in (
+        (About.BEFORE, r"\bbefore\?|happened before|seen (?:this|it) before|last time|previous(?:ly)? incident|similar incident|past incident|again\?|recurr|history|earlier incident|postmortem"),
+        (About.UNSEEN, r"(?:could|can)(?:n't| not|not) (?:you )?(?:see|tell)|what(?:'s| is) missing|blind spot|not see|unknown|data missing|gaps?\b"),
+        (About.CHANGED, r"\bchange[ds]?\b|\bdeploy|\brelease|roll-?out|\bversion|\bupgrade|new version|\bconfig"),
+        (About.SINCE, r"since when|when did|what time|how long|start(?:ed)? (?:at|when)|\bbegin|\bbegan|first sign|onset"),
+        (About.NOW, r"what (?:now|next|should|can|must|do (?:we|i))|how (?:do|can|to|should) (?:we|i|you)?.*(?:fix|mitigat|stop|resolve|solve|repair)|next step|\bfix\b|mitigat|remed|runbook|roll ?back|what to do|next check|should (?:we|i)\b"),
+        (About.RULED_OUT, r"ruled? out|exclud|innocent|what (?:is|was)(?:n't| not)|not the cause"),
+        (About.AFFECTED, r"\bwho\b|affected|\bimpact|blast radius|which services|customers?\b|users?\b|how bad|severity|downstream|upstream"),
+        (About.WHY, r"\bwhy\b|root cause|\bcaus|\breason|explain|what (?:broke|happened|went wrong|is behind)|culprit|suspect|responsible"),
+        (About.WHAT, r"what(?:'s| is) (?:wrong|going on|up|happening|broken)|symptom|\bwhat\b.*\b(?:see|seen|observed)\b|summar|status|overview"),
+    )
+)  # fmt: skip
+_BLAME = re.compile(
+    r"\bcaus|culprit|responsible|to blame|fault\b|behind (?:this|it)|because of|due to|is it\b|could (?:it|this) be|problem\b|\bguilty|innocent|ruled? out",
+    re.IGNORECASE,
+)
+
+
+def focus_on(question: str, bundle: EvidenceBundle) -> Focus:
+    """Return what the question is about in this bundle; an empty question asks for the explanation as a whole."""
+    named = verification.services_in(question, bundle)
+    about = _about(question, named)
+    brief = briefs.write(bundle, title="")
+    computed = _computed(about, named, bundle, brief)
+    if about is About.OTHER and named:
+        computed = tuple(_cited(item) for item in bundle.items if item.service in named)[:2]
+    cited = [id_ for claim in computed for id_ in claim.cites]
+    asked = [item.id for item in bundle.items if item.service in named]
+    relevant = (*cited, *asked, *(item.id for item in _fitting(about, question, bundle)))
+    return Focus(about, computed, tuple(dict.fromkeys(relevant))[:MOST_RELEVANT])
+
+
+def _about(question: str, named: Iterable[str]) -> About:
+    if not question.strip():
+        return About.EXPLAIN
+    if named and _BLAME.search(question) and not re.match(r"\s*(?:why|what|which|who|how)\b", question, re.IGNORECASE):
+        return About.IS_CAUSE
+    return next((about for about, pattern in _PATTERNS if pattern.search(question)), About.OTHER)
+
+
+def _computed(about: About, named: list[str], bundle: EvidenceBundle, brief: briefs.Brief) -> tuple[CheckedClaim, ...]:
+    answers: dict[About, Callable[[], Iterable[CheckedClaim]]] = {
+        About.EXPLAIN: lambda: brief.cause[:1],
+        About.WHAT: lambda: brief.what,
+        About.SINCE: lambda: (*brief.since, *brief.what[:1]),
+        About.WHY: lambda: brief.cause,
+        About.AFFECTED: lambda: (*brief.affected, *brief.what[:1]),
+        About.RULED_OUT: lambda: brief.ruled_out or (_said("No service was ruled out."),),
+        About.UNSEEN: lambda: brief.unseen or (_said("Every kind of telemetry was there for this time."),),
+        About.NOW: lambda: (*brief.steps[:2], *brief.next_check) or (_said("No runbook fits these signals."),),
+        About.CHANGED: lambda: _of_kind(bundle, Kind.CHANGE) or (_said("No change was recorded in the hour before the incident."),),
+        About.BEFORE: lambda: _of_kind(bundle, Kind.PRECEDENT) or (_said("No similar past incident is on record."),),
+        About.IS_CAUSE: lambda: [_verdict_on(service, bundle) for service in named],
+        About.OTHER: lambda: (),
+    }  # fmt: skip
+    return tuple(answers[about]())[:MOST_COMPUTED]
+
+
+def _verdict_on(service: str, bundle: EvidenceBundle) -> CheckedClaim:
+    """Say what code decided about a service that the question suspects."""
+    for hypothesis in bundle.hypotheses:
+        if hypothesis.service == service:
+            start = {
+                "likely": f"Yes, probably: {service} has {hypothesis.score:.2f} of the blame",
+                "possible": f"Possibly: {service} has {hypothesis.score:.2f} of the blame, which does not settle it",
+            }.get(hypothesis.verdict, f"No: {service} was ruled out")
+            cites = hypothesis.opposing if hypothesis.verdict == "ruled out" else hypothesis.supporting
+            return _said(f"{start}. {hypothesis.sentence.rstrip('.')}.", *cites)
+    items = [item.id for item in bundle.items if item.service == service]
+    if items:
+        return _said(f"Nothing points to {service} as the cause, though it shows in the evidence.", *items[:2])
+    return _said(f"Nothing points to {service}: no evidence item is about it.")
+
+
+def _fitting(about: About, question: str, bundle: EvidenceBundle) -> list[Evidence]:
+    """Return items for the question: those of the roles that its kind needs, then those that share its words."""
+    roles = {
+        About.NOW: (Role.REMEDY, Role.CAUSE),
+        About.BEFORE: (Role.REMEDY,),
+        About.CHANGED: (Role.CONTEXT, Role.CAUSE),
+        About.RULED_OUT: (Role.AGAINST, Role.RIVAL),
+        About.IS_CAUSE: (Role.CAUSE, Role.RIVAL, Role.AGAINST),
+        About.WHAT: (Role.SYMPTOM,),
+        About.SINCE: (Role.SYMPTOM, Role.CAUSE),
+        About.AFFECTED: (Role.SYMPTOM,),
+    }.get(about, (Role.CAUSE, Role.SYMPTOM, Role.AGAINST))
+    if about is not About.OTHER:
+        return list(bundle.by_role(*roles))
+    words = set(re.findall(r"\w{4,}", question.lower()))
+    scored = [
+        (len(words & set(re.findall(r"\w{4,}", f"{item.title} {item.statement}".lower()))), item)
+        for item in bundle.items
+    ]
+    return [item for score, item in sorted(scored, key=lambda pair: -pair[0]) if score]
+
+
+def _of_kind(bundle: EvidenceBundle, kind: Kind) -> list[CheckedClaim]:
+    return [_cited(item) for item in bundle.items if item.kind is kind]
+
+
+def _cited(item: Evidence) -> CheckedClaim:
+    return _said(item.statement, item.id)
+
+
+def _said(text: str, *cites: str) -> CheckedClaim:
+    return CheckedClaim(text, cites, Verdict.SUPPORTED)

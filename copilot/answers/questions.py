@@ -1,0 +1,284 @@
+"""Questions and their answers as rows: asked once, answered by whichever worker claims them first, followed live by every open page."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F, Q
+
+from copilot import events
+from copilot.answers import composition
+from copilot.answers.claims import CheckedClaim, Verdict
+from copilot.answers.composition import Answer
+from copilot.answers.prompting import Turn
+from copilot.evidence import bundle as bundles
+from copilot.evidence.bundle import EvidenceBundle
+from copilot.llm import usage
+from copilot.llm.chat_model import ChatModel, lease
+from copilot.llm.plain_text import clean
+from copilot.models import Claim, Message
+from incidents.intake import masking, outbox
+from incidents.models import Incident, Investigation
+
+LONGEST_QUESTION = 1000
+MOST_WAITING = 10  # unanswered questions of one incident
+ATTEMPTS = 3
+PICKED_UP = timedelta(minutes=1)  # an answer that nobody claimed by then is asked for again
+RETRY_AFTER = timedelta(seconds=30)
+SENTENCE_SECONDS = 0.1  # at most ten updates a second of a sentence that is being written
+TASK, QUEUE = "copilot.tasks.answer", "chat"
+
+State = Message.State
+OPEN = (State.WAITING, State.STREAMING)
+
+
+class QuestionRefused(Exception):
+    """The question cannot be taken; the message says why and is meant for who asked."""
+
+
+def ask(incident_id: int, *, text: str, user: User | None, now: datetime) -> Message:
+    """Take a question and return it; its answer is a waiting row that a worker fills. Raises QuestionRefused, Incident.DoesNotExist."""
+    asked = clean(text)
+    if not asked:
+        raise QuestionRefused("Write a question first.")
+    if len(asked) > LONGEST_QUESTION:
+        raise QuestionRefused(f"The question has {len(asked):,} characters; {LONGEST_QUESTION:,} are allowed.")
+    with transaction.atomic():
+        incident = Incident.objects.select_for_update().get(pk=incident_id)
+        if incident.messages.filter(from_copilot=True, state__in=OPEN).count() >= MOST_WAITING:
+            raise QuestionRefused(
+                f"{MOST_WAITING} questions are waiting for their answers already; ask again when one is done."
+            )
+        question = Message.objects.create(incident=incident, author=user, text=asked, created_at=now)
+        _tell(question, "message.created")
+        _expect_answer(incident, question=question, now=now)
+    return question
+
+
+def explain(incident_id: int, *, now: datetime) -> Message:
+    """Ask for the explanation as a whole and return its row; one that is under way is returned, one that failed is written again.
+
+    Raises Incident.DoesNotExist.
+    """
+    with transaction.atomic():
+        incident = Incident.objects.select_for_update().get(pk=incident_id)
+        latest = incident.messages.filter(from_copilot=True, question=None).order_by("-pk").first()
+        if latest is None or latest.state == State.DONE:
+            return _expect_answer(incident, question=None, now=now)
+        if latest.state not in OPEN:
+            return _again(latest, now=now)
+        return latest
+
+
+def retry(message_id: int, *, now: datetime) -> Message:
+    """Ask again for an answer that failed or was cut short, and return it. Raises Message.DoesNotExist."""
+    with transaction.atomic():
+        message = Message.objects.select_for_update().get(pk=message_id, from_copilot=True)
+        return message if message.state in (*OPEN, State.DONE) else _again(message, now=now)
+
+
+def answer(message_id: int, *, chat_model: ChatModel | None, now: datetime) -> bool:
+    """Write an answer, streaming it to open pages. Return False when another worker has it or it is written already."""
+    until = now + lease()
+    free = Q(state=State.WAITING) | Q(state=State.STREAMING, claimed_until__lt=now)
+    claimed = Message.objects.filter(free, pk=message_id, from_copilot=True, attempts__lt=ATTEMPTS).update(
+        state=State.STREAMING, claimed_until=until, attempts=F("attempts") + 1, failure=""
+    )
+    if not claimed:
+        return False
+    message = Message.objects.select_related("incident", "question").get(pk=message_id)
+    _tell(message, "answer.started")
+    begun = time.monotonic()
+    bundle = _bundle(message.incident_id)
+    if bundle is None:
+        found = Answer((), composition.State.FAILED, "The evidence is still being gathered.", temporary=True)
+    else:
+        found = composition.compose(
+            question=message.question.text if message.question else "",
+            bundle=bundle,
+            history=_history(message),
+            chat_model=chat_model,
+            listener=_Stream(message),
+            mask=masking.mask,
+        )
+    _keep(message, found, now=now, elapsed=timedelta(seconds=time.monotonic() - begun))
+    return True
+
+
+def reclaim_expired(*, now: datetime) -> int:
+    """Ask again for answers that were not picked up, whose worker died or whose retry is due; give up after three attempts.
+
+    Return how many were asked for.
+    """
+    due = Message.objects.filter(from_copilot=True, state__in=OPEN, claimed_until__lt=now)
+    asked = 0
+    for message in due.select_related("incident")[:100]:
+        if message.attempts >= ATTEMPTS:
+            _give_up(message, now=now)
+        elif _due_again(message, now=now):
+            asked += 1
+    return asked
+
+
+def footer(message: Message) -> str:
+    """Return what an answer took, in a line: model, tokens, seconds, cost, and how many sentences were verified."""
+    calls = list(message.model_calls.order_by("pk"))
+    verdicts = list(message.claims.values_list("verdict", flat=True))
+    verified = f"{verdicts.count(Verdict.SUPPORTED)} of {len(verdicts)} sentences verified"
+    if not calls:
+        return f"Composed by code from the evidence · {verified}"
+    prompt, cached, output = (
+        sum(getattr(call, name) for call in calls) for name in ("prompt_tokens", "cached_tokens", "output_tokens")
+    )
+    first = next((f"first word after {c.first_token_seconds:.1f} s" for c in calls if c.first_token_seconds), "no word")
+    costs = [call.cost_usd for call in calls]
+    cost = "cost unknown" if None in costs else f"${sum(c for c in costs if c is not None):.4f}"
+    seconds = sum(call.seconds for call in calls)
+    tokens = f"{prompt:,} tokens in ({cached:,} cached), {output:,} out"
+    return f"{calls[-1].model} · {tokens} · {first}, {seconds:.1f} s in all · {cost} · {verified}"
+
+
+@dataclass
+class _Stream:
+    """Follows an answer: each finished claim becomes a row and an event, unfinished sentences events now and then."""
+
+    message: Message
+    _last: dict[str, Any] = field(default_factory=dict)
+    _sent_at: float = 0.0
+
+    def sentence(self, position: int, text: str, cites: tuple[str, ...]) -> None:
+        """Tell pages how far the sentence is, at most ten times a second."""
+        payload = {"message": self.message.pk, "position": position, "text": text, "cites": list(cites)}
+        if payload == self._last or time.monotonic() - self._sent_at < SENTENCE_SECONDS:
+            return
+        self._last, self._sent_at = payload, time.monotonic()
+        events.publish(incident_id=self.message.incident_id, kind="answer.sentence", payload=payload)
+
+    def claim(self, position: int, claim: CheckedClaim) -> None:
+        """Keep the claim and tell pages."""
+        values = {
+            "text": claim.text,
+            "cites": list(claim.cites),
+            "verdict": claim.verdict.value,
+            "reason": claim.reason,
+        }
+        with transaction.atomic():
+            Claim.objects.update_or_create(message=self.message, position=position, defaults=values)
+            payload = {"message": self.message.pk, "position": position, **values}
+            events.publish(incident_id=self.message.incident_id, kind="answer.claim", payload=payload)
+
+
+def _keep(message: Message, found: Answer, *, now: datetime, elapsed: timedelta) -> None:
+    """Store how the answer ended, if this worker still has it."""
+    ended = now + elapsed
+    again = found.temporary and found.state == composition.State.FAILED and message.attempts < ATTEMPTS
+    wait = max(found.retry_after or RETRY_AFTER, timedelta(seconds=1))
+    with transaction.atomic():
+        kept = Message.objects.filter(pk=message.pk, state=State.STREAMING, claimed_until=message.claimed_until).update(
+            state=State.WAITING if again else found.state.value,
+            failure=_advice(found, message, wait if again else None),
+            text="\n".join(c.text for c in found.claims if c.verdict != Verdict.STRUCK),
+            claimed_until=ended + wait if again else None,
+            finished_at=None if again else ended,
+        )
+        if not kept:
+            return
+        Claim.objects.filter(message=message, position__gte=len(found.claims)).delete()
+        purpose = "chat" if message.question_id else "explain"
+        for call in found.calls:
+            usage.record(call, purpose=purpose, message=message, started_at=now)
+        _tell_end(message)
+
+
+def _advice(found: Answer, message: Message, wait: timedelta | None) -> str:
+    """Return why there is no whole answer and what happens next."""
+    if not found.failure:
+        return ""
+    if wait is not None:
+        return f"{found.failure} The brief needs no model. Trying again in {wait.total_seconds():.0f} s."
+    button = "Press Explain again" if message.question_id is None else "Press Ask again"
+    if found.state == composition.State.PARTIAL:
+        return f"Cut short: {found.failure} {button} for a whole answer."
+    return f"{found.failure} The brief needs no model. {button} to try once more."
+
+
+def _expect_answer(incident: Incident, *, question: Message | None, now: datetime) -> Message:
+    message = Message.objects.create(
+        incident=incident,
+        from_copilot=True,
+        question=question,
+        state=State.WAITING,
+        created_at=now,
+        claimed_until=now + PICKED_UP,
+    )
+    _tell(message, "message.created")
+    outbox.enqueue(task=TASK, arguments=[message.pk], queue=QUEUE)
+    return message
+
+
+def _again(message: Message, *, now: datetime) -> Message:
+    message.claims.all().delete()
+    message.state, message.attempts, message.failure, message.text = State.WAITING, 0, "", ""
+    message.claimed_until, message.finished_at = now + PICKED_UP, None
+    message.save(update_fields=["state", "attempts", "failure", "text", "claimed_until", "finished_at"])
+    _tell(message, "message.created")
+    outbox.enqueue(task=TASK, arguments=[message.pk], queue=QUEUE)
+    return message
+
+
+def _due_again(message: Message, *, now: datetime) -> bool:
+    """Put the answer back to waiting and ask for it; only one of two reclaimers can."""
+    with transaction.atomic():
+        taken = Message.objects.filter(pk=message.pk, state__in=OPEN, claimed_until=message.claimed_until).update(
+            state=State.WAITING, claimed_until=now + PICKED_UP
+        )
+        if taken:
+            outbox.enqueue(task=TASK, arguments=[message.pk], queue=QUEUE)
+    return bool(taken)
+
+
+def _give_up(message: Message, *, now: datetime) -> None:
+    reason = message.failure.partition(" Trying again")[0] or f"The answer was not finished in {ATTEMPTS} attempts."
+    button = "Press Explain again" if message.question_id is None else "Press Ask again"
+    with transaction.atomic():
+        Message.objects.filter(pk=message.pk, state__in=OPEN, claimed_until=message.claimed_until).update(
+            state=State.FAILED, failure=f"{reason} {button} to try once more.", claimed_until=None, finished_at=now
+        )
+        _tell_end(message)
+
+
+def _bundle(incident_id: int) -> EvidenceBundle | None:
+    pinned = Investigation.objects.filter(incident_id=incident_id, state=Investigation.State.READY).first()
+    return bundles.from_json(pinned.evidence) if pinned else None
+
+
+def _history(message: Message) -> list[Turn]:
+    """Return the two questions answered before this one."""
+    if message.question is None:
+        return []
+    earlier = Message.objects.filter(
+        incident_id=message.incident_id, question__isnull=False, pk__lt=message.pk
+    ).exclude(text="")
+    turns = [
+        Turn(m.question.text, m.text) for m in earlier.select_related("question").order_by("-pk")[:2] if m.question
+    ]
+    return turns[::-1]
+
+
+def _tell(message: Message, kind: str) -> None:
+    events.publish(incident_id=message.incident_id, kind=kind, payload={"message": message.pk})
+
+
+def _tell_end(message: Message) -> None:
+    message.refresh_from_db()
+    payload = {
+        "message": message.pk,
+        "state": message.state,
+        "failure": message.failure,
+        "footer": footer(message),
+        "claims": message.claims.count(),
+    }
+    events.publish(incident_id=message.incident_id, kind="answer.done", payload=payload)

@@ -1,0 +1,34 @@
+"""Celery tasks: each makes one call into the domain, with ids as arguments and the clock read here. All are safe to run twice."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from copilot import pipeline
+from copilot.answers import questions
+from copilot.llm.chat_model import chat_model
+
+
+@shared_task(name="copilot.tasks.investigate")
+def investigate(incident_id: int) -> None:
+    """Explain an incident: its evidence and its brief."""
+    pipeline.investigate(incident_id, now=timezone.now())
+
+
+@shared_task(name="copilot.tasks.warm")
+def warm(incident_id: int) -> None:
+    """Ask for the first explanation; it has the model read the evidence, which stays in its cache, so that follow-up questions start at once."""
+    questions.explain(incident_id, now=timezone.now())
+
+
+@shared_task(name="copilot.tasks.answer")
+def answer(message_id: int) -> None:
+    """Write an answer that waits."""
+    questions.answer(message_id, chat_model=chat_model(), now=timezone.now())
+
+
+@shared_task(name="copilot.tasks.reclaim_expired")
+def reclaim_expired() -> None:
+    """Ask again for work whose worker died or whose retry is due."""
+    now = timezone.now()
+    pipeline.reclaim_expired(now=now)
+    questions.reclaim_expired(now=now)
