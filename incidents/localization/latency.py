@@ -19,8 +19,9 @@ MOST_DRIFT = float(np.log(2))
 MIN_BEFORE, MIN_AFTER = 3, 3
 # Quantile, its name, the samples it needs (a tail more than a middle), and what it weighs: a tail concerns few of the calls.
 QUANTILES = ((0.5, "median", MIN_AFTER, 1.0), (0.9, "p90", 10, 0.6))
-# A pair of services seen less than this before borrows what its caller's other hops took.
-KNOWN_HOP = 5
+# A pair of services seen less than this before borrows what its caller's other hops took; fewer samples just before the incident
+# do not tell a drift.
+KNOWN = 5
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Slowdown:
 def own_time(view: TraceView) -> list[Slowdown]:
     """Return the operations whose exclusive time rose, one entry each; calls to other services are left to `hops`."""
     rows = np.flatnonzero(~view.calls_out)
-    found = _compare(view, rows, view.code[rows], view.self_ns[rows])
+    found = _compare(view, _Samples(rows, view.code[rows], view.self_ns[rows], borrowed=0))
     return [
         Slowdown(*view.name(shift.group), "", shift.quantile, shift.before, shift.after, shift.strength, shift.rows)
         for shift in found
@@ -60,8 +61,7 @@ def hops(view: TraceView) -> list[Slowdown]:
     """Return the pairs of caller and callee between which time was lost; `operation` is empty."""
     services = view.table.services
     width = len(services)
-    rows, group = _with_kindred(view, np.flatnonzero(view.crosses))
-    found = _compare(view, rows, group, view.hop_ns[rows])
+    found = _compare(view, _hop_samples(view))
     return [
         Slowdown(
             services[shift.group % width], "", services[shift.group // width], shift.quantile, shift.before, shift.after, shift.strength,
@@ -71,19 +71,38 @@ def hops(view: TraceView) -> list[Slowdown]:
     ]  # fmt: skip
 
 
-def _with_kindred(view: TraceView, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return rows and their pair of caller and callee; a pair hardly seen before borrows what its caller's other hops took."""
+@dataclass(frozen=True)
+class _Samples:
+    """Durations in nanoseconds with their span and their group; the last `borrowed` ones were lent by other groups."""
+
+    rows: NDArray[np.int64]
+    group: NDArray[np.int64]
+    nanoseconds: Floats
+    borrowed: int
+
+    def side(self, view_side: NDArray[np.bool_], *, own_only: bool = False) -> Grouped:
+        """Return the logarithms of the samples of a side by group."""
+        some = view_side[self.rows]
+        if own_only and self.borrowed:
+            some[-self.borrowed :] = False
+        return grouped(self.group[some], np.log(self.nanoseconds[some] + RESOLUTION_NS))
+
+
+def _hop_samples(view: TraceView) -> _Samples:
+    """Return the hops by pair of caller and callee; a pair hardly seen before borrows what its caller's other hops took."""
+    rows = np.flatnonzero(view.crosses)
     width = len(view.table.services)
     caller = view.table.service[view.parent[rows]].astype(np.int64)
     group = caller * width + view.table.service[rows]
     seen_before = np.bincount(group[view.before[rows]], minlength=width * width)
     seen_after = np.bincount(group[view.after[rows]], minlength=width * width)
-    extra_rows, extra_group = [rows], [group]
-    for pair in np.flatnonzero((seen_before < KNOWN_HOP) & (seen_after >= MIN_AFTER)).tolist():
+    lent_rows, lent_group = [rows], [group]
+    for pair in np.flatnonzero((seen_before < KNOWN) & (seen_after >= MIN_AFTER)).tolist():
         kindred = rows[view.before[rows] & (caller == pair // width)]
-        extra_rows.append(kindred)
-        extra_group.append(np.full(len(kindred), pair))
-    return np.concatenate(extra_rows), np.concatenate(extra_group)
+        lent_rows.append(kindred)
+        lent_group.append(np.full(len(kindred), pair))
+    all_rows = np.concatenate(lent_rows)
+    return _Samples(all_rows, np.concatenate(lent_group), view.hop_ns[all_rows], borrowed=len(all_rows) - len(rows))
 
 
 @dataclass(frozen=True)
@@ -96,27 +115,26 @@ class _Shift:
     rows: NDArray[np.int64]
 
 
-def _compare(view: TraceView, rows: NDArray[np.int64], group: NDArray[np.int64], nanoseconds: Floats) -> list[_Shift]:
-    after = view.after[rows]
-    logs = np.log(nanoseconds + RESOLUTION_NS)
-    usual, recent, now = (grouped(group[side], logs[side]) for side in (view.before[rows], view.recent[rows], after))
+def _compare(view: TraceView, samples: _Samples) -> list[_Shift]:
+    usual, now = samples.side(view.before), samples.side(view.after)
+    recent = samples.side(view.recent, own_only=True)
+    noticeable = NOTICEABLE * request_ns(view)
     best: dict[int, _Shift] = {}
     for quantile, name, least, weight in QUANTILES:
         ids, before_ns, after_ns, sigmas = _shifts(usual, recent, now, quantile=quantile, least=least)
-        added = after_ns - before_ns
-        size = (
-            weight
-            * (1 - before_ns / np.maximum(after_ns, 1))
-            * added
-            / (np.maximum(added, 0) + NOTICEABLE * request_ns(view) + 1)
-        )
+        added = np.maximum(after_ns - before_ns, 0)
+        size = weight * (added / np.maximum(after_ns, 1)) * (added / (added + noticeable + 1))
         for place, score in enumerate(strength(sigmas, size).tolist()):
             one = int(ids[place])
             if score > 0 and (one not in best or score > best[one].strength):
-                slow = rows[(group == one) & after]
-                slow = slow[np.argsort(-nanoseconds[(group == one) & after], kind="stable")]
-                best[one] = _Shift(one, name, float(before_ns[place]) / 1e9, float(after_ns[place]) / 1e9, score, slow)
+                rows = _slowest_first(view, samples, one)
+                best[one] = _Shift(one, name, float(before_ns[place]) / 1e9, float(after_ns[place]) / 1e9, score, rows)
     return sorted(best.values(), key=lambda shift: -shift.strength)
+
+
+def _slowest_first(view: TraceView, samples: _Samples, group: int) -> NDArray[np.int64]:
+    some = (samples.group == group) & view.after[samples.rows]
+    return samples.rows[some][np.argsort(-samples.nanoseconds[some], kind="stable")]
 
 
 def _shifts(
@@ -142,7 +160,7 @@ def _shifts(
     already = np.zeros(len(now.ids))
     _, place, in_recent = np.intersect1d(now.ids, recent.ids, return_indices=True)
     grown = recent.quantile(quantile)[in_recent] - level_usual[place]
-    already[place] = np.where(recent.sizes[in_recent] >= least, np.maximum(grown, 0.0), 0.0)
+    already[place] = np.where(recent.sizes[in_recent] >= max(least, KNOWN), np.maximum(grown, 0.0), 0.0)
     sigmas = (rise - drift) / np.sqrt(spread**2 + stray**2 + already**2)
     before = np.maximum(np.exp(level_usual) - RESOLUTION_NS, 0.0)
     return now.ids, before, np.maximum(np.exp(level_now) - RESOLUTION_NS, 0.0), sigmas
