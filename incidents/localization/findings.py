@@ -125,12 +125,12 @@ def of_lines(change: LineChange, lines: Sequence[LogRecord]) -> Lead:
     finding = Finding(
         service=change.service,
         modality=Modality.LOGS,
-        statistic="new log template" if not change.before else "lines of a log template per request",
+        statistic="lines per request of a log template" if change.before else "new log template, lines per request",
         before=change.before if change.before else float("nan"),
         after=change.after,
-        unit="1",
+        unit="1/request",
         strength=change.strength,
-        onset_at=from_ns(min(line.time_ns for line in chosen)),
+        onset_at=from_ns(min(line.time_ns for line in chosen)) if chosen else None,
         template=change.template,
         exemplars=tuple(line.trace_id.hex() for line in chosen if line.trace_id),
     )
