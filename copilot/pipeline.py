@@ -21,7 +21,7 @@ from copilot.evidence.gather import gather
 from incidents.intake import outbox
 from incidents.localization.ranking import rank
 from incidents.localization.suspects import Modality, Ranking
-from incidents.models import Incident, Investigation
+from incidents.models import Incident, Investigation, TimelineEntry
 from incidents.telemetry.backend import TelemetryBackend, TelemetryError
 from incidents.telemetry.datamodel import Window
 from incidents.telemetry.store import HotStore
@@ -122,8 +122,34 @@ def _keep(
             claimed_until=None,
             failure="",
         )
+        TimelineEntry.objects.bulk_create(_timeline(incident, bundle, brief, now=now), ignore_conflicts=True)
         events.publish(incident_id=incident.pk, kind="investigation.ready", payload={})
         outbox.enqueue(task="copilot.tasks.warm", arguments=[incident.pk], queue="chat")
+
+
+def _timeline(
+    incident: Incident, bundle: bundles.EvidenceBundle, brief: briefs.Brief, *, now: datetime
+) -> list[TimelineEntry]:
+    """Return what the investigation adds to the timeline: the changes it found, and that the brief is there."""
+    changes = [
+        TimelineEntry(
+            incident=incident,
+            kind=TimelineEntry.Kind.CHANGE,
+            happened_at=datetime.fromisoformat(item.detail["at"]),
+            known_at=now,
+            text=item.title,
+        )
+        for item in bundle.items
+        if item.kind is bundles.Kind.CHANGE
+    ]
+    leading = next((h.service for h in bundle.hypotheses if h.verdict == "likely"), "")
+    ready = (
+        f"Brief ready: probably {leading} ({brief.confidence:.2f})"
+        if leading
+        else "Brief ready: no cause stands out yet"
+    )
+    said = TimelineEntry(incident=incident, kind=TimelineEntry.Kind.COPILOT, happened_at=now, known_at=now, text=ready)
+    return [*changes, said]
 
 
 def _claim(incident_id: int, *, now: datetime) -> bool:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,14 +18,13 @@ from incidents.localization.ranking import rank
 from incidents.localization.suspects import Ranking
 from incidents.models import Incident
 from incidents.telemetry import recording
+from incidents.telemetry.backend import TelemetryError
 from incidents.telemetry.datamodel import NANOSECONDS, TelemetryBatch, Window
+from incidents.telemetry.otlp import Decoded
 from incidents.telemetry.store import HotStore
 
+BULK_RECORDS = 20_000  # stored in one transaction
 ALERT_LEAD = timedelta(minutes=3)  # how long before an alert its cause usually began
-
-
-class NothingToReplay(Exception):
-    """The folder holds no telemetry that can be read. The message says which folder, and what is expected there."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def replay(folder: Path, *, now: datetime, baseline: Path | None = None, shift_t
     """Replay a folder: store it, detect along its own time, open its incidents, investigate them.
 
     A folder replayed before is replaced, its incidents too. With `shift_to_now` every time moves so that the recording ends at `now`;
-    otherwise times stay as recorded. Raises NothingToReplay, or TelemetryError when the store cannot take it.
+    otherwise times stay as recorded. Raises TelemetryError when the folder holds nothing readable, or the store cannot take it.
     """
     stages = pipeline.Stages()
     schema = schema_of(folder)
@@ -56,17 +55,22 @@ def replay(folder: Path, *, now: datetime, baseline: Path | None = None, shift_t
         records = _fill(store, folder, end_at=now if shift_to_now else None, broken=broken)
         window = store.window()
         if window is None:
-            raise NothingToReplay(_nothing(folder, broken))
+            raise TelemetryError(
+                f"{folder} holds not one readable record. {'; '.join(broken[:3]) or 'Its files are empty.'}"
+            )
     with stages.timed("detection"):
         groups = monitoring.detect(store, window=window)
     given = [] if groups else _alert_groups(folder)
-    incidents = [
-        lifecycle.open_or_join(group, source=schema, now=min(group.opened_at, now)) for group in (groups or given)
-    ]
-    found = list({incident.pk: incident for incident in incidents}.values())
     usual = recording.Recording.load(baseline, mask=mask) if baseline else None
+    # One transaction: a worker that sees the incident finds it investigated already, with the baseline that only we have.
+    with transaction.atomic():
+        opened = [
+            lifecycle.open_or_join(group, source=schema, now=min(group.opened_at, now)) for group in groups or given
+        ]
+        found = list({incident.pk: incident for incident in opened}.values())
+        for incident in found:
+            pipeline.investigate(incident.pk, now=window.end, backend=store, baseline=usual)
     for incident in found:
-        pipeline.investigate(incident.pk, now=window.end, backend=store, baseline=usual)
         incident.refresh_from_db()
         for name, seconds in incident.investigation.stage_seconds.items():
             stages.seconds[name] = round(stages.seconds.get(name, 0.0) + seconds, 3)
@@ -85,13 +89,11 @@ class DryRun:
 
 
 def dry_run(folder: Path, *, baseline: Path | None = None) -> DryRun:
-    """Detect and localize a recording in memory: no database, no evidence. Raises NothingToReplay."""
+    """Detect and localize a recording in memory: no database, no evidence. Raises TelemetryError when nothing can be read."""
     stages = pipeline.Stages()
     with stages.timed("reading"):
         held = recording.Recording.load(folder, mask=mask)
         usual = recording.Recording.load(baseline, mask=mask) if baseline else None
-    if held.window is None:
-        raise NothingToReplay(_nothing(folder, held.broken))
     with stages.timed("detection"):
         groups = monitoring.detect(held, window=held.window)
     given = [] if groups else _alert_groups(folder)
@@ -112,34 +114,61 @@ def schema_of(folder: Path) -> str:
 
 
 def _fill(store: HotStore, folder: Path, *, end_at: datetime | None, broken: list[str]) -> int:
-    if not folder.is_dir():
-        raise NothingToReplay(
-            f"{folder} is not a folder. Give one with traces.jsonl.gz, logs.jsonl.gz or metrics.jsonl.gz."
-        )
-    batches = recording.read(folder, mask=mask, broken=broken)
+    batches: Iterable[Decoded] = recording.read(folder, mask=mask, on_broken=broken.append)
     if end_at is not None:
-        held = list(batches)
-        batches = _shifted(held, end_at)
+        batches = _shifted(list(batches), end_at)
     store.prepare()
     records = 0
-    for decoded in batches:
+    for decoded in _in_bulk(batches):
         store.write(decoded)
-        records += len(decoded.batch.spans) + len(decoded.batch.logs) + len(decoded.batch.points)
+        records += _count(decoded.batch)
     return records
 
 
-def _shifted(held: list[recording.Decoded], end_at: datetime) -> Iterable[recording.Decoded]:
+def _in_bulk(batches: Iterable[Decoded]) -> Iterator[Decoded]:
+    """Join small requests: a transaction for each line of a file would take most of the time."""
+    held: list[Decoded] = []
+    size = 0
+    for decoded in batches:
+        held.append(decoded)
+        size += _count(decoded.batch)
+        if size >= BULK_RECORDS:
+            yield _joined(held)
+            held, size = [], 0
+    if held:
+        yield _joined(held)
+
+
+def _joined(held: list[Decoded]) -> Decoded:
+    seen: dict[tuple[str, str], int] = {}
+    for decoded in held:
+        for version, first_ns in decoded.versions.items():
+            seen[version] = min(first_ns, seen.get(version, first_ns))
+    batch = TelemetryBatch(
+        spans=[span for decoded in held for span in decoded.batch.spans],
+        logs=[line for decoded in held for line in decoded.batch.logs],
+        points=[point for decoded in held for point in decoded.batch.points],
+    )
+    return Decoded(batch, {name: tags for decoded in held for name, tags in decoded.tags.items()}, seen)
+
+
+def _count(batch: TelemetryBatch) -> int:
+    return len(batch.spans) + len(batch.logs) + len(batch.points)
+
+
+def _shifted(held: list[Decoded], end_at: datetime) -> Iterable[Decoded]:
     newest = max((_newest_ns(decoded.batch) for decoded in held), default=0)
     # Whole seconds, so that every sample keeps its place in the minute.
     by_ns = (int(end_at.timestamp()) - newest // NANOSECONDS) * NANOSECONDS
     for decoded in held:
         batch = decoded.batch
         yield decoded._replace(
+            versions={version: first_ns + by_ns for version, first_ns in decoded.versions.items()},
             batch=batch._replace(
                 spans=[span._replace(start_ns=span.start_ns + by_ns) for span in batch.spans],
                 logs=[line._replace(time_ns=line.time_ns + by_ns) for line in batch.logs],
                 points=[point._replace(time_ns=point.time_ns + by_ns) for point in batch.points],
-            )
+            ),
         )
 
 
@@ -173,12 +202,3 @@ def _alert_groups(folder: Path) -> list[AnomalyGroup]:
             title=f"Alert at {alert_at:%H:%M:%S} UTC; no signal left its usual range by itself",
         )
     ]
-
-
-def _nothing(folder: Path, broken: Iterable[str]) -> str:
-    first = next(iter(broken), "")
-    reason = f" The first broken line: {first}." if first else ""
-    return (
-        f"{folder} holds no telemetry that can be read.{reason} "
-        "Expected traces.jsonl.gz, logs.jsonl.gz or metrics.jsonl.gz with one OTLP/JSON export request a line."
-    )

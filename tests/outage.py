@@ -7,9 +7,12 @@ eight minutes in. Deterministic.
 import gzip
 import json
 import random
+from collections.abc import Hashable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+K = TypeVar("K", bound=Hashable)
 
 BEGAN_AT = datetime(2026, 3, 14, 2, 36, tzinfo=UTC)
 FAULT_AT = BEGAN_AT + timedelta(minutes=8)
@@ -111,14 +114,14 @@ class _Writer:
 
     def traces(self) -> list[dict[str, Any]]:
         return [
-            {"resourceSpans": [{"resource": _resource(s), "scopeSpans": [{"scope": {}, "spans": [span]}]}]}
-            for s, span in self.spans
+            {"resourceSpans": [{"resource": _resource(service), "scopeSpans": [{"scope": {}, "spans": spans}]}]}
+            for service, spans in _batches(self.spans)
         ]
 
     def log_requests(self) -> list[dict[str, Any]]:
         return [
-            {"resourceLogs": [{"resource": _resource(s), "scopeLogs": [{"scope": {}, "logRecords": [line]}]}]}
-            for s, line in self.lines
+            {"resourceLogs": [{"resource": _resource(service), "scopeLogs": [{"scope": {}, "logRecords": lines}]}]}
+            for service, lines in _batches(self.lines)
         ]
 
     def metric_requests(self) -> list[dict[str, Any]]:
@@ -127,12 +130,20 @@ class _Writer:
                 "resourceMetrics": [
                     {
                         "resource": _resource(service),
-                        "scopeMetrics": [{"scope": {}, "metrics": [{"name": name, "gauge": {"dataPoints": [point]}}]}],
+                        "scopeMetrics": [{"scope": {}, "metrics": [{"name": name, "gauge": {"dataPoints": points}}]}],
                     }
                 ]
             }
-            for service, name, point in self.points
+            for (service, name), points in _batches(((service, name), point) for service, name, point in self.points)
         ]
+
+
+def _batches(records: Iterable[tuple[K, dict[str, Any]]]) -> list[tuple[K, list[dict[str, Any]]]]:
+    """Put records of one kind into requests of at most 200, as an exporter does."""
+    grouped: dict[K, list[dict[str, Any]]] = {}
+    for key, record in records:
+        grouped.setdefault(key, []).append(record)
+    return [(key, held[at : at + 200]) for key, held in grouped.items() for at in range(0, len(held), 200)]
 
 
 def _resource(service: str) -> dict[str, Any]:

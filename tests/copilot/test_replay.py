@@ -81,7 +81,7 @@ def test_a_dry_run_needs_no_database(tmp_path: Path) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_folder_without_telemetry_says_what_is_expected(tmp_path: Path) -> None:
-    with pytest.raises(CommandError, match=r"holds no telemetry that can be read.*Expected traces\.jsonl\.gz"):
+    with pytest.raises(CommandError, match=r"holds no recording: expected traces\.jsonl\.gz"):
         run(str(tmp_path))
     with pytest.raises(CommandError, match="is not a folder"):
         run(str(tmp_path / "absent"))

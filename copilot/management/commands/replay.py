@@ -37,7 +37,7 @@ class Command(BaseCommand):
                 )
         try:
             found = self._dry_run(options) if options["dry_run"] else self._replay(options)
-        except (replays.NothingToReplay, TelemetryError) as error:
+        except TelemetryError as error:
             raise CommandError(str(error)) from error
         except OperationalError as error:
             raise CommandError(
