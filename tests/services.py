@@ -1,9 +1,10 @@
 """A pytest plugin: a private PostgreSQL and Valkey for each test run, and real servers and workers for the tests that ask for one.
 
 It is loaded by `-p tests.services` before Django reads its settings. Fixtures:
-    chroma_url      a real Chroma server, started at its first use; settings.CHROMA_URL is this address
-    celery_worker   call it with queue names: a real worker process on this run's test database
-    live_site       the whole site as real processes, on its own database, Valkey and folder
+    chroma_url        a real Chroma server, started at its first use; settings.CHROMA_URL is this address
+    local_model_url   the real local model; settings.LOCAL_LLM_URL is this address; skips when its file is not here
+    celery_worker     call it with queue names: a real worker process on this run's test database
+    live_site         the whole site as its users run it, in a folder of its own
 """
 
 import atexit
@@ -20,11 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx
-import psycopg
 import pytest
 
-from copilot.embedded import postgres, valkey
+from copilot.embedded import addresses, model_server, postgres, running, site, valkey, vector_index
 from copilot.embedded.child import Child, Program
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -43,8 +42,9 @@ class Run:
     """The services of one test run; `close` ends them in reverse order and removes their folder."""
 
     folder: Path
-    chroma_port: int = field(default_factory=free_port)
+    ports: dict[str, int] = field(default_factory=lambda: {name: free_port() for name in addresses.DEFAULT_PORTS})
     children: ExitStack = field(default_factory=ExitStack)
+    owner: int = field(default_factory=os.getpid)
 
     def start(self, program: Program, *, wait: bool = True, seconds: float = 60) -> Child:
         child = Child(program, log=self.folder / "log" / f"{program.name}.log")
@@ -55,6 +55,8 @@ class Run:
         return child
 
     def close(self) -> None:
+        if os.getpid() != self.owner:  # a fork of ours is not to end what we still use
+            return
         self.children.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -70,10 +72,12 @@ def start_run() -> Run:
     broker = run.start(valkey.program(data=folder / "valkey", socket=folder / "valkey.sock", durable=False), wait=False)
     database.wait_until_ready()
     broker.wait_until_ready()
+    addresses.keep_ports(folder / "var", run.ports)
+    os.environ.setdefault("COPILOT_LLM_FILE", str(ROOT / "var" / "models" / "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"))
     os.environ.update(
         DATABASE_URL=cluster.url(),
         REDIS_URL=valkey.url(folder / "valkey.sock"),
-        CHROMA_URL=f"http://127.0.0.1:{run.chroma_port}",
+        CHROMA_URL=f"http://127.0.0.1:{run.ports['chroma']}",
         COPILOT_VAR=str(folder / "var"),
         SECRET_KEY="for-tests-only",
         COPILOT_LLM="none",
@@ -101,51 +105,48 @@ def services(request: pytest.FixtureRequest) -> Run:
     return request.config.stash[RUN]
 
 
-def answers(url: str) -> Callable[[], str | None]:
-    """A readiness check: the address answers with 200."""
-
-    def why_not() -> str | None:
-        try:
-            response = httpx.get(url, timeout=1, trust_env=False)
-        except httpx.HTTPError as error:
-            return str(error)
-        return None if response.status_code == 200 else f"{url} answers {response.status_code}"
-
-    return why_not
-
-
 @pytest.fixture(scope="session")
 def chroma_url(services: Run) -> str:
     """The address of a real Chroma server, which is also settings.CHROMA_URL."""
-    url = f"http://127.0.0.1:{services.chroma_port}"
-    command = (str(Path(sys.executable).with_name("chroma")), "run", "--path", str(services.folder / "chroma"))
-    services.start(
-        Program(
-            name="chroma",
-            command=(*command, "--host", "127.0.0.1", "--port", str(services.chroma_port)),
-            ready=answers(f"{url}/api/v2/heartbeat"),
-            variables={"ANONYMIZED_TELEMETRY": "False"},
-        )
-    )
-    return url
+    port = services.ports["chroma"]
+    services.start(vector_index.program(data=services.folder / "chroma", port=port))
+    return f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def local_model_url(services: Run) -> str:
+    """The address of the real local model, which is also settings.LOCAL_LLM_URL; skips the test when its file is not here."""
+    port = services.ports["model-server"]
+    services.start(model_server.program(file=model_path(), port=port, fetch=False), seconds=120)
+    return f"http://127.0.0.1:{port}/v1"
+
+
+def model_path() -> Path:
+    file = Path(os.environ["COPILOT_LLM_FILE"])
+    if not file.exists():
+        pytest.skip(f"the local model's file is not at {file}: `make model` fetches it (1.1 GB)")
+    return file
 
 
 def celery_program(*, queues: tuple[str, ...], variables: dict[str, str]) -> Program:
     """A worker of these queues; ready when it answers a ping."""
     name = f"worker-{'-'.join(queues)}@tests"
-    celery = (sys.executable, "-m", "celery", "-A", "copilot")
-
-    def why_not() -> str | None:
-        done = subprocess.run(
-            [*celery, "inspect", "ping", "-d", name, "-t", "1"],
-            cwd=ROOT, env={**os.environ, **variables}, capture_output=True, text=True, timeout=30, check=False,
-        )  # fmt: skip
-        return None if done.returncode == 0 else done.stdout + done.stderr
-
+    command = (
+        sys.executable,
+        "-m",
+        "celery",
+        "--app",
+        "copilot",
+        "worker",
+        "--hostname",
+        name,
+        "--queues",
+        ",".join(queues),
+    )
     return Program(
         name=name.partition("@")[0],
-        command=(*celery, "worker", "-Q", ",".join(queues), "-c", "1", "-n", name, "--loglevel", "INFO"),
-        ready=why_not,
+        command=(*command, "--concurrency", "1", "--without-gossip", "--without-mingle", "--loglevel", "INFO"),
+        ready=lambda: site.why_worker_is_silent(os.environ["REDIS_URL"].replace("unix://", "redis+socket://"), name),
         variables=variables,
         folder=ROOT,
         stop_seconds=5,
@@ -174,54 +175,44 @@ def celery_worker(services: Run, django_db_setup: None) -> Callable[..., Child]:
 
 @dataclass(frozen=True)
 class LiveSite:
-    """The running site: its address, what its processes' environment differs in, and its management commands."""
+    """The site as its users run it: `manage.py up`, with everything embedded, in a folder of its own."""
 
     url: str
-    variables: dict[str, str]
-    children: dict[str, Child]
+    var: Path
+    environment: dict[str, str]
+    supervisor: Child
 
     def manage(self, *arguments: str, seconds: float = 120) -> str:
         """Run `manage.py …` beside the site and return what it printed; its error output is in the failure."""
         done = subprocess.run(
             [sys.executable, "manage.py", *arguments],
-            cwd=ROOT, env={**os.environ, **self.variables}, capture_output=True, text=True, timeout=seconds, check=False,
-        )  # fmt: skip
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
         assert done.returncode == 0, f"manage.py {' '.join(arguments)}: {done.stdout[-2000:]}{done.stderr[-4000:]}"
         return done.stdout
 
 
 @pytest.fixture(scope="session")
-def live_site(services: Run, chroma_url: str) -> LiveSite:
-    """The web server, a worker for every queue, and the relay, on their own database and Valkey."""
-    broker = services.folder / "live.sock"
-    services.start(valkey.program(data=services.folder / "live-valkey", socket=broker, durable=False))
-    port = free_port()
-    variables = {
-        "DATABASE_URL": f"postgresql://{postgres.USER}@/live?host={quote(str(services.folder / 'sockets'))}",
-        "REDIS_URL": valkey.url(broker),
-        "COPILOT_VAR": str(services.folder / "live"),
-        "COPILOT_PORT": str(port),
-    }
-    site = LiveSite(url=f"http://127.0.0.1:{port}", variables=variables, children={})
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute("CREATE DATABASE live")
-    site.manage("migrate", "--verbosity", "0")
-    site.manage("collectstatic", "--noinput", "--verbosity", "0")
-    python = (sys.executable, "-m")
-    queues = ("investigate", "chat", "detect", "intake", "act", "embed")
-    programs = {
-        "web": Program(
-            name="live-web",
-            command=(*python, "uvicorn", "copilot.asgi:application", "--host", "127.0.0.1", "--port", str(port)),
-            ready=answers(f"{site.url}/health/live"), variables=variables, folder=ROOT, stop_seconds=5,
-        ),
-        "worker": celery_program(queues=queues, variables=variables),
-        "relay": Program(
-            name="live-relay", command=(sys.executable, "manage.py", "relay"), ready=lambda: None,
-            variables=variables, folder=ROOT, stop_seconds=5,
-        ),
-    }  # fmt: skip
-    for name, program in programs.items():
-        site.children[name] = services.start(program, wait=name != "worker")
-    site.children["worker"].wait_until_ready(seconds=90)
-    return site
+def live_site(services: Run) -> LiveSite:
+    """Everything that `make demo` starts, with the local model when its file is here, else without a model."""
+    var, port = services.folder / "live", free_port()
+    managed = ("DATABASE_URL", "REDIS_URL", "CHROMA_URL", "SECRET_KEY")
+    llm = "local" if Path(os.environ["COPILOT_LLM_FILE"]).exists() else "none"
+    variables = {"COPILOT_VAR": str(var), "COPILOT_PORT": str(port), "COPILOT_LLM": llm}
+    addresses.keep_ports(var, {name: free_port() for name in addresses.DEFAULT_PORTS})
+    program = Program(
+        name="live-site",
+        command=("env", *(f"--unset={name}" for name in managed), sys.executable, "manage.py", "up"),
+        ready=lambda: None if (state := running.read_state(var)) and state.started else "it is starting",
+        variables=variables,
+        folder=ROOT,
+        stop_seconds=60,
+    )
+    environment = {name: value for name, value in os.environ.items() if name not in managed} | variables
+    supervisor = services.start(program, seconds=180)
+    return LiveSite(url=f"http://127.0.0.1:{port}", var=var, environment=environment, supervisor=supervisor)

@@ -83,7 +83,7 @@ def secret_key(var: Path) -> str:
     path = var / "secret_key"
     if not path.exists():
         var.mkdir(parents=True, exist_ok=True)
-        draft = var / f"secret_key.{os.getpid()}"
+        draft = var / f"secret_key.{secrets.token_hex(4)}"
         draft.touch(mode=0o600, exist_ok=False)
         draft.write_text(secrets.token_urlsafe(48))
         with contextlib.suppress(FileExistsError):  # another process was first: its key is the one

@@ -139,7 +139,8 @@ def _program(plan: Plan, name: str, command: tuple[str, ...]) -> Program:
 
 def _variables(plan: Plan) -> dict[str, str]:
     # Fewer malloc arenas: threads would otherwise each keep their own free memory.
-    return {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2", **plan.variables}
+    # Celery would import every page to run the checks that `up` has just run.
+    return {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2", "CELERY_SKIP_CHECKS": "1", **plan.variables}
 
 
 def _web(plan: Plan) -> Program:

@@ -1,5 +1,6 @@
 """The supervisor with small real programs: order, restart, giving up, and the end."""
 
+import os
 import signal
 import sys
 import threading
@@ -84,7 +85,7 @@ def test_a_crashed_program_comes_back(watched: Watched) -> None:
     supervisor.start(stop=threading.Event())
     first = watched.states["web"].pid
     assert first is not None
-    signal_process(first, signal.SIGKILL)
+    os.kill(first, signal.SIGKILL)
     watched.run_until(
         supervisor, condition=lambda: watched.states["web"].restarts == 1 and watched.states["web"].state == "running"
     )
@@ -141,9 +142,3 @@ def test_each_start_has_its_own_log_and_five_old_ones_are_kept(watched: Watched)
     assert (logs / "web.log").read_text() == "start 6\n"
     assert (logs / "web.log.5").read_text() == "start 1\n"
     assert not (logs / "web.log.6").exists()
-
-
-def signal_process(pid: int, number: signal.Signals) -> None:
-    import os
-
-    os.kill(pid, number)
