@@ -182,6 +182,7 @@ def _client(choice: Choice, timeout: float) -> "BaseChatModel":
         timeout=timeout,
         stream_usage=True,
         use_responses_api=False,
+        stream_chunk_timeout=None,  # our own patience decides
         **own,  # type: ignore[arg-type]
     )
 

@@ -1,0 +1,110 @@
+"""A model provider on the loopback that speaks OpenAI's streaming protocol as told: well, badly, or not at all."""
+
+import json
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+Script = Callable[[socket.socket], None]
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+
+
+def chunk(text: str = "", *, finish: str | None = None, usage: dict[str, Any] | None = None) -> bytes:
+    """One event of the stream."""
+    choices = [] if usage else [{"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": finish}]
+    body = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "fake", "choices": choices}
+    return b"data: " + json.dumps({**body, "usage": usage} if usage else body).encode() + b"\n\n"
+
+
+def speaks(*texts: str, finish: str | None = "stop", pause: float = 0.0) -> Script:
+    """Send the texts as chunks, then how it finished and what it took."""
+
+    def run(peer: socket.socket) -> None:
+        peer.sendall(HEAD)
+        for text in texts:
+            peer.sendall(chunk(text))
+            time.sleep(pause)
+        if finish:
+            peer.sendall(chunk(finish=finish))
+            tokens = {
+                "prompt_tokens": 900,
+                "completion_tokens": 40,
+                "total_tokens": 940,
+                "prompt_tokens_details": {"cached_tokens": 800},
+            }
+            peer.sendall(chunk(usage=tokens) + b"data: [DONE]\n\n")
+
+    return run
+
+
+def sends(raw: bytes) -> Script:
+    """Send these bytes after the head and hang up."""
+    return lambda peer: peer.sendall(HEAD + raw)
+
+
+def fails(status: int, body: str = '{"error": {"message": "no"}}', **headers: str) -> Script:
+    """Answer with an error status."""
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    head = f"HTTP/1.1 {status} No\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n{lines}Connection: close\r\n\r\n"
+    return lambda peer: peer.sendall((head + body).encode())
+
+
+def stays_silent(seconds: float = 20) -> Script:
+    """Accept and say nothing until the other side hangs up."""
+
+    def run(peer: socket.socket) -> None:
+        peer.settimeout(seconds)
+        peer.recv(1)
+
+    return run
+
+
+@dataclass
+class FakeProvider:
+    """Runs one script a request, the last one again and again; `requests` keeps the bodies."""
+
+    scripts: list[Script]
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    url: str = ""
+
+    def handle(self, peer: socket.socket) -> None:
+        """Read a request and run its script."""
+        data = b""
+        while b"\r\n\r\n" not in data:
+            data += peer.recv(65536)
+        head, _, body = data.partition(b"\r\n\r\n")
+        length = next(
+            (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")), 0
+        )
+        while len(body) < length:
+            body += peer.recv(65536)
+        self.requests.append(json.loads(body) if body else {})
+        self.scripts[min(len(self.requests), len(self.scripts)) - 1](peer)
+
+
+@contextmanager
+def provider(*scripts: Script) -> Iterator[FakeProvider]:
+    """Serve the scripts on a free port while the block runs."""
+    fake = FakeProvider(list(scripts))
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            try:
+                fake.handle(self.request)
+            except OSError:
+                self.request.close()  # the client hung up, as some tests want
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+        block_on_close = False
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        fake.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        yield fake
+        server.shutdown()
