@@ -82,6 +82,7 @@ LLM_PROMPT_TOKENS = env.int("COPILOT_LLM_PROMPT_TOKENS", default=1200)
 OTLP_MAX_BYTES = env.int("COPILOT_OTLP_MAX_BYTES", default=8 * 1024 * 1024)  # after decompression
 OTLP_TOKEN = env.str("COPILOT_OTLP_TOKEN", default="")  # with it, exporters must send `Authorization: Bearer …`
 HOT_STORE_RETENTION = timedelta(hours=env.float("COPILOT_RETENTION_HOURS", default=72))
+TEXT_MASK = "incidents.intake.masking.mask"  # what runbooks are put through too, which know nothing of incidents
 MASK_IP_ADDRESSES = env.bool("COPILOT_MASK_IPS", default=False)
 DETECT_EVERY = _seconds("COPILOT_DETECT_SECONDS", default=15)
 

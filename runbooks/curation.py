@@ -15,6 +15,7 @@ from runbooks.models import Chunk, Document, Revision
 
 MAX_TITLE = 300  # characters
 MAX_MARKDOWN = 200_000
+RESERVED_SLUGS = {"new", "preview"}  # addresses of pages beside the documents'
 
 
 class CurationError(Exception):
@@ -37,8 +38,10 @@ def draft(text: Text, *, kind: str, by: AbstractBaseUser | None, now: datetime, 
     """Make a new document with a first draft. Raises CurationError for an empty or over-long text, or a title already taken."""
     _check(text)
     slug = slugify(text.title)[:120]
-    if not slug:
-        raise CurationError(f"The title {text.title!r} has no letters or digits to make an address from.")
+    if not slug or slug in RESERVED_SLUGS:
+        raise CurationError(
+            f"The title {text.title!r} makes no address of its own: choose one with more letters or digits."
+        )
     with transaction.atomic():
         document, is_new = Document.objects.get_or_create(slug=slug, defaults={"kind": kind})
         if not is_new:
@@ -46,14 +49,29 @@ def draft(text: Text, *, kind: str, by: AbstractBaseUser | None, now: datetime, 
         return _save_draft(document, text, by=by, now=now, source=source)
 
 
-def revise(document: Document, text: Text, *, by: AbstractBaseUser | None, now: datetime, source: str = "") -> Revision:
+def revise(
+    document: Document,
+    text: Text,
+    *,
+    by: AbstractBaseUser | None,
+    now: datetime,
+    source: str = "",
+    seen: str | None = None,
+) -> Revision:
     """Write a text into the document's draft, making one beside the approved revision if there is none.
 
-    Raises CurationError for an empty or over-long text.
+    `seen` is the `mark` of the draft that the writer started from. Raises CurationError when somebody else has saved since then, and for an
+    empty or over-long text.
     """
     _check(text)
     with transaction.atomic():
         locked = Document.objects.select_for_update().get(pk=document.pk)
+        existing = locked.revisions.filter(state=Revision.State.DRAFT).select_related("author").first()
+        if seen is not None and seen != mark(existing):
+            raise CurationError(
+                f"{existing.author if existing and existing.author else 'Somebody'} changed this draft meanwhile. Nothing of yours was saved: "
+                "copy your text, open the draft again, and put your change into it."
+            )
         return _save_draft(locked, text, by=by, now=now, source=source)
 
 
@@ -99,6 +117,11 @@ def discard(revision: Revision) -> None:
             raise CurationError(f"{revision} is no draft any more: only a draft can be discarded.")
         if not document.revisions.exists():
             document.delete()
+
+
+def mark(existing: Revision | None) -> str:
+    """Return what tells one saved state of a draft from another; "" for no draft."""
+    return existing.created_at.isoformat() if existing else ""
 
 
 def cut(revision: Revision, *, now: datetime) -> None:
