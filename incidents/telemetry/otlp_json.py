@@ -191,7 +191,7 @@ def histogram(item: Any, shape: str) -> RawHistogram:
             offset = _whole(positive.get("offset"), "offset", lowest=-INT64)
             scale = _whole(item.get("scale"), "scale", lowest=-INT64)
             if filled:
-                bounds = [0.0, *exponential_bounds(scale=max(-10, min(20, scale)), offset=offset, filled=len(filled))]
+                bounds = exponential_bounds(scale=max(-10, min(20, scale)), offset=offset, filled=len(filled))
                 counts = [_whole(item.get("zeroCount"), "zeroCount"), *filled, 0]
         elif shape == "histogram":
             bounds = [_float(b, "explicitBounds") for b in item.get("explicitBounds") or ()]
@@ -290,7 +290,7 @@ def _attributes(items: Any) -> dict[str, object]:
     try:
         return {_text(item["key"], "key"): _value(item.get("value")) for item in items}
     except (KeyError, TypeError, AttributeError) as error:
-        raise RefusedRecord('attributes are no list of {"key", "value"} objects') from error
+        raise RefusedRecord('attributes: expected a list of {"key", "value"} objects') from error
 
 
 def _value(value: Any, depth: int = 0) -> object:

@@ -125,7 +125,7 @@ def histogram(item: Any, shape: str) -> RawHistogram:
     if shape == "exponential" and item.positive.bucket_counts:
         filled = item.positive.bucket_counts
         scale = max(-10, min(20, item.scale))
-        bounds = [0.0, *exponential_bounds(scale=scale, offset=item.positive.offset, filled=len(filled))]
+        bounds = exponential_bounds(scale=scale, offset=item.positive.offset, filled=len(filled))
         counts = [item.zero_count, *filled, 0]
     elif shape == "histogram":
         bounds, counts = list(item.explicit_bounds), list(item.bucket_counts)

@@ -105,9 +105,9 @@ class Reader(Protocol):
 
 
 def exponential_bounds(*, scale: int, offset: int, filled: int) -> list[float]:
-    """Return the upper bounds of `filled` exponential buckets: base ** (offset + i + 1), base = 2 ** (2 ** -scale). Source: OTLP's data model."""
+    """Return the `filled` + 1 bounds of exponential buckets: base ** (offset + i), base = 2 ** (2 ** -scale). Source: OTLP's data model."""
     exponent = 2.0**-scale
-    return [2.0 ** min(1023.0, max(-1074.0, exponent * (offset + i + 1))) for i in range(filled)]
+    return [2.0 ** min(1023.0, max(-1074.0, exponent * (offset + i))) for i in range(filled + 1)]
 
 
 def signed(identifier: bytes) -> int:

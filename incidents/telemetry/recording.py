@@ -137,10 +137,11 @@ class Recording:
     @cached_property
     def window(self) -> Window:
         """From the first record to just after the last one."""
-        times = [self._table.start_ns, *(s.times * 1e9 for s in self._stored)]
-        lows = [float(t.min()) for t in times if len(t)] + ([self.logs[0].time_ns] if self.logs else [])
-        highs = [float(t.max()) for t in times if len(t)] + ([self.logs[-1].time_ns] if self.logs else [])
-        return Window(from_ns(int(min(lows))), from_ns(int(max(highs)) + 1_000_000))
+        times = [(min(found), max(found)) for found in self._times() if found]
+        return Window(from_ns(min(low for low, _ in times)), from_ns(max(high for _, high in times) + 1_000))
+
+    def _times(self) -> tuple[list[int], ...]:
+        return self._table.start_ns.tolist(), [r.time_ns for r in self.logs], [p.time_ns for p in self.points]
 
     @cached_property
     def _table(self) -> SpanTable:

@@ -46,10 +46,12 @@ class Reader:
                 self._table("series"), sql.Literal(list(services))
             )
         rows = store_copy.fetch(self.connection, query, POINT_COLUMNS)
+        if not len(rows):
+            return
         ids = rows["series_id"].astype(np.int64)
         order = np.argsort(ids, kind="stable")
         ids, times, values = ids[order], rows["time_ns"][order] / NANOSECONDS, rows["value"][order].astype(np.float64)
-        first = np.flatnonzero(np.append(True, ids[1:] != ids[:-1])) if len(ids) else np.empty(0, np.int64)
+        first = np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
         keys = self._series_keys(ids[first].tolist())
         for low, high in zip(first, np.append(first[1:], len(ids)), strict=True):
             yield metric_series.StoredSeries(
