@@ -5,9 +5,9 @@ Each recording is a quiet period and then one fault, in real time, as the shop's
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
-import threading
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -19,8 +19,7 @@ from copilot.embedded.child import Child
 from demo.receiver import Receiver
 from demo.shop.configuration import surroundings
 from demo.shop.faults import FAULTS, Fault
-from demo.shop.load import Customers
-from demo.shop.run import VERSIONS, Shop, ShopSettings
+from demo.shop.run import VERSIONS, Shop, ShopSettings, serving_customers
 from incidents.telemetry.recording import RecordingWriter
 
 RECORDINGS = Path(__file__).resolve().parent / "recordings"
@@ -70,13 +69,7 @@ def record(fault: Fault, *, folder: Path, settings: ShopSettings, times: Times) 
         writer = stack.enter_context(RecordingWriter(folder))
         receiver = stack.enter_context(Receiver(writer.write))
         shop = stack.enter_context(Shop(replace(settings, endpoint=receiver.url)))
-        leave = threading.Event()
-        crowd = Customers(shop.url, rate=settings.rate, seed=settings.seed)
-        crowd.look_at_everything()
-        customers = threading.Thread(target=crowd.run, args=(leave,), daemon=True)
-        customers.start()
-        stack.callback(customers.join, 20)
-        stack.callback(leave.set)
+        stack.enter_context(serving_customers(shop))
         _say(f"{fault.name}: warming up for {times.warm_up:g} s")
         _wait(shop, times.warm_up)
         receiver.listening.set()
@@ -143,6 +136,7 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """Record the faults that the command line names, one after the other."""
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything started is stopped
     times = Times(arguments.warm_up, arguments.quiet, arguments.fault)
     with ExitStack() as stack:
         database_url, redis_url = arguments.database_url, arguments.redis_url

@@ -18,14 +18,14 @@ class DownstreamFailed(HTTPException):
 class Downstream:
     """Another service, by name and address.
 
-    A refused connection is tried again for about two seconds, so a service that restarts is only slow for a moment.
+    A refused connection is tried again for about three seconds, so a service that restarts is only slow for a moment.
     """
 
     def __init__(self, name: str, base_url: str, *, timeout_seconds: float) -> None:
         self.name = name
         self._timeout_seconds = timeout_seconds
         self._client = httpx.AsyncClient(
-            base_url=base_url, timeout=timeout_seconds, transport=httpx.AsyncHTTPTransport(retries=3), trust_env=False
+            base_url=base_url, timeout=timeout_seconds, transport=httpx.AsyncHTTPTransport(retries=4), trust_env=False
         )
 
     async def close(self) -> None:

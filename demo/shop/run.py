@@ -8,6 +8,8 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -119,13 +121,17 @@ class Shop:
             sys.stderr.write(f"The shop's rows and keys were not removed: {error}\n")
         self._logs.cleanup()
 
+    def restart(self, name: str, *, version: str | None = None) -> None:
+        """Stop a process and start it again, as another version when one is given."""
+        self._end(name)
+        self._reap(name)
+        self._start(name, version or VERSIONS[name])
+        self._wait_for(name)
+
     def switch(self, fault: Fault, *, on: bool) -> None:
         """Switch a fault on or off; a deploy restarts its service in the other version."""
         if fault.version:
-            self._end(fault.process)
-            self._reap(fault.process)
-            self._start(fault.process, fault.version if on else VERSIONS[fault.process])
-            self._wait_for(fault.process)
+            self.restart(fault.process, version=fault.version if on else None)
             return
         answer = httpx.post(
             f"{self.address(fault.process)}/admin/faults/{fault.name}/{'on' if on else 'off'}",
@@ -212,19 +218,26 @@ def run_shop(
     Raises KeyError for an unknown fault and ShopFailed when a process cannot start or ends.
     """
     chosen = FAULTS[fault] if fault else None
-    with Shop(ShopSettings(endpoint=endpoint, database_url=database_url, redis_url=redis_url)) as shop:
-        leave = threading.Event()
-        customers = threading.Thread(
-            target=Customers(shop.url, rate=shop.settings.rate).run, args=(leave,), daemon=True
-        )
-        customers.start()
+    settings = ShopSettings(endpoint=endpoint, database_url=database_url, redis_url=redis_url)
+    with Shop(settings) as shop, serving_customers(shop):
         breaks_at = time.monotonic() + quiet_seconds
-        try:
-            while not stop.wait(1):
-                shop.check()
-                if chosen and time.monotonic() >= breaks_at:
-                    shop.switch(chosen, on=True)
-                    chosen = None
-        finally:
-            leave.set()
-            customers.join(timeout=20)
+        while not stop.wait(1):
+            shop.check()
+            if chosen and time.monotonic() >= breaks_at:
+                shop.switch(chosen, on=True)
+                chosen = None
+
+
+@contextmanager
+def serving_customers(shop: Shop) -> Iterator[Customers]:
+    """Let customers into the shop for the block, once its cache is warm."""
+    customers = Customers(shop.url, rate=shop.settings.rate, seed=shop.settings.seed)
+    customers.look_at_everything()
+    leave = threading.Event()
+    thread = threading.Thread(target=customers.run, args=(leave,), daemon=True)
+    thread.start()
+    try:
+        yield customers
+    finally:
+        leave.set()
+        thread.join(timeout=20)

@@ -17,7 +17,7 @@ CREATE_CUSTOMER_INDEX: LiteralString = (
 )
 DROP_CUSTOMER_INDEX: LiteralString = "DROP INDEX IF EXISTS orders_customer_placed_at"
 
-# Drinks and snacks are sold in multi-packs too ("6x330 ml"); the values are arithmetic on the number, so every run has the same.
+# Half of the drinks, snacks and coffees are sold in multi-packs ("6x330 ml"); the values are arithmetic on the number, so every run has the same.
 _TABLES: LiteralString = """
 CREATE TABLE products (id integer PRIMARY KEY, name text NOT NULL, category text NOT NULL, pack text NOT NULL, price_cents integer NOT NULL);
 CREATE UNLOGGED TABLE reviews (product_id integer NOT NULL, stars smallint NOT NULL, body text NOT NULL);
@@ -31,7 +31,7 @@ INSERT INTO products
 SELECT n, (ARRAY['Amber','Bright','Cedar','Dawn','Ember','Fern','Garden','Harbour'])[1 + n %% 8] || ' '
          || (ARRAY['Valley','Ridge','Meadow','River','Orchard','Coast','Grove'])[1 + n %% 7] || ' ' || category || ' no. ' || n,
   category,
-  CASE WHEN category IN ('drinks', 'snacks') AND n %% 3 = 0 THEN (4 + n %% 3 * 2)::text || 'x' || (150 + n %% 4 * 60)::text || ' ml'
+  CASE WHEN category IN ('drinks', 'snacks', 'coffee') AND n / 12 %% 2 = 0 THEN (4 + n %% 3 * 2)::text || 'x' || (150 + n %% 4 * 60)::text || ' ml'
        ELSE (100 + n %% 9 * 50)::text || ' g' END,
   150 + n * 37 %% 2400
 FROM (SELECT n, (%s::text[])[1 + n %% %s] AS category FROM generate_series(1, %s) n) goods

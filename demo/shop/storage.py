@@ -48,6 +48,7 @@ class Database:
     def __init__(self, config: ServiceConfiguration, *, pool_size: int, wait_seconds: float) -> None:
         self._wait_seconds = wait_seconds
         self._pool_size = pool_size
+        self._waiting = 0  # the pool's own count keeps those who have given up until a connection comes back
         self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             config.database_url,
             min_size=pool_size,
@@ -78,7 +79,7 @@ class Database:
         )
         observe(
             "db.client.connections.pending_requests",
-            lambda: [Observation(self.pool.get_stats().get("requests_waiting", 0), pool_name)],
+            lambda: [Observation(self._waiting, pool_name)],
             unit="{request}",
             description="Requests that wait for a connection.",
         )
@@ -91,6 +92,7 @@ class Database:
 
     async def take(self) -> Connection:
         """Return a connection that the caller must give back. Raises NoConnection."""
+        self._waiting += 1
         try:
             return await self.pool.getconn()
         except PoolTimeout as error:
