@@ -1,0 +1,180 @@
+"""Scores the ranking on recorded outages of which the cause is known: one case a folder, with `case.json` beside the recording."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from incidents.localization.ranking import ALL_MODALITIES, fetch, rank_material
+from incidents.localization.suspects import Modality, Ranking
+from incidents.telemetry.backend import TelemetryError
+from incidents.telemetry.datamodel import Window
+from incidents.telemetry.recording import Recording
+
+# An alert rule usually waits a minute before it fires, and looks at the minutes before it began to wait.
+BEFORE_ALERT = timedelta(minutes=1)
+# What happened between these two may belong to either side; it is left out.
+HEALTHY_UNTIL = timedelta(minutes=2)
+TRUTH_FILES = ("truth.json", "truth.dev.json")
+
+
+class EvaluationError(Exception):
+    """The data cannot be evaluated. The message names the file and what is wrong with it."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One recorded outage. `reference` is a fault-free recording of the same system, None when there is none."""
+
+    name: str
+    system: str
+    folder: Path
+    alert_at: datetime
+    reference: Path | None
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the ranking said of a case, and the seconds it took once the recording was loaded."""
+
+    case: Case
+    services: tuple[str, ...]
+    seconds: float
+    ranking: Ranking
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the prediction as the scorers read it."""
+        return {"case": self.case.name, "ranked_services": list(self.services), "elapsed_s": round(self.seconds, 4)}
+
+
+def cases(data: Path) -> list[Case]:
+    """Return the cases below a folder, by name. Raises EvaluationError when there is none or one is malformed."""
+    found = [_case(path, data) for path in sorted(data.rglob("case.json"))]
+    if not found:
+        raise EvaluationError(f"{data} holds no case: a case is a folder with case.json and a recording beside it.")
+    return found
+
+
+def _case(path: Path, data: Path) -> Case:
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        name, alert_at = str(told["case"]), datetime.fromisoformat(told["alert_at"])
+        system, reference = str(told.get("dataset") or path.parent.parent.name), told.get("reference")
+    except (ValueError, KeyError, TypeError) as error:
+        raise EvaluationError(
+            f"{path}: {error!r}. It needs case, alert_at (ISO 8601) and may have dataset and reference."
+        ) from error
+    if alert_at.tzinfo is None:
+        raise EvaluationError(f"{path}: alert_at {alert_at} has no time zone; write …Z.")
+    # A reference is named from the folder of all systems; DIR may be that one, or one system's below it.
+    places = [root / reference for root in (data, data.parent, path.parent.parent.parent)] if reference else []
+    return Case(name, system, path.parent, alert_at, next((place for place in places if place.is_dir()), None))
+
+
+def predict(
+    case: Case,
+    *,
+    mask: Callable[[str], str],
+    baselines: dict[Path, Recording | None],
+    use: frozenset[Modality] = ALL_MODALITIES,
+) -> Prediction:
+    """Rank one case. `baselines` keeps the fault-free recordings already read. Raises TelemetryError when the case cannot be read."""
+    recording = Recording.load(case.folder, mask=mask)
+    baseline = _baseline(case.reference, mask, baselines)
+    held = recording.window
+    incident = Window(case.alert_at - BEFORE_ALERT, max(held.end, case.alert_at))
+    healthy = case.alert_at - HEALTHY_UNTIL
+    reference = Window(min(held.start, healthy - BEFORE_ALERT), healthy)
+    recording.fetch_spans(reference)  # builds its tables: reading, not ranking
+    recording.fetch_metrics(reference)
+    began = time.perf_counter()
+    material = fetch(recording, incident, reference, baseline, baseline.window if baseline else None)
+    ranking = rank_material(material, use=use)
+    seconds = time.perf_counter() - began
+    services = tuple(suspect.service for suspect in ranking.suspects if not suspect.service.startswith("_"))
+    return Prediction(case, services, seconds, ranking)
+
+
+def _baseline(folder: Path | None, mask: Callable[[str], str], known: dict[Path, Recording | None]) -> Recording | None:
+    if folder is None:
+        return None
+    if folder not in known:
+        try:
+            known[folder] = Recording.load(folder, mask=mask)
+        except TelemetryError:
+            known[folder] = None  # a reference may describe the system's topology alone
+    return known[folder]
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well the cases of a group were ranked. `interval` is top-1's 95 % Wilson interval; seconds are the mean and the most."""
+
+    cases: int
+    top1: float
+    top3: float
+    mrr: float
+    interval: tuple[float, float]
+    mean_seconds: float
+    most_seconds: float
+
+
+def truths(path: Path) -> dict[str, Mapping[str, Any]]:
+    """Return what is known of each case by its name. Raises EvaluationError when the file is not a list of cases with a service."""
+    try:
+        return {
+            str(one["case"]): {**one, "service": str(one["service"])}
+            for one in json.loads(path.read_text(encoding="utf-8"))
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EvaluationError(f"{path}: {error!r}. It needs a list of objects with case and service.") from error
+
+
+def find_truth(data: Path) -> Path | None:
+    """Return the truth file in the folder or up to two folders above it, None when there is none."""
+    places = (folder / name for folder in (data, data.parent, data.parent.parent) for name in TRUTH_FILES)
+    return next((place for place in places if place.is_file()), None)
+
+
+def scores(predictions: Iterable[Prediction], known: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Score]]:
+    """Yield a score for each system, and for each fault family in it ("boutique / cpu"); cases without a truth are left out."""
+    groups: dict[str, list[tuple[int | None, float]]] = {}
+    for prediction in predictions:
+        truth = known.get(prediction.case.name)
+        if truth is None:
+            continue
+        place = prediction.services.index(truth["service"]) + 1 if truth["service"] in prediction.services else None
+        system = prediction.case.system
+        for name in (system, f"{system} / {truth.get('fault_type', 'any fault')}"):
+            groups.setdefault(name, []).append((place, prediction.seconds))
+    for name in sorted(groups):
+        yield name, _score(groups[name])
+
+
+def _score(rows: Sequence[tuple[int | None, float]]) -> Score:
+    places = [place for place, _ in rows]
+    seconds = [spent for _, spent in rows]
+    first = sum(place == 1 for place in places)
+    return Score(
+        cases=len(rows),
+        top1=first / len(rows),
+        top3=sum(place is not None and place <= 3 for place in places) / len(rows),
+        mrr=sum(1 / place for place in places if place) / len(rows),
+        interval=wilson(first, len(rows)),
+        mean_seconds=sum(seconds) / len(seconds),
+        most_seconds=max(seconds),
+    )
+
+
+def wilson(hits: int, total: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share of `total` trials, at least 1. Source: Wilson 1927."""
+    z = 1.96
+    share = hits / total
+    middle = share + z * z / (2 * total)
+    margin = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total))
+    scale = 1 + z * z / total
+    return max(0.0, (middle - margin) / scale), min(1.0, (middle + margin) / scale)
