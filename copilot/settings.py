@@ -24,7 +24,7 @@ def _seconds(name: str, *, default: float) -> timedelta:
 
 
 def _url(name: str, *, default: str, schemes: tuple[str, ...]) -> str:
-    value = env.str(name, default=default)
+    value: str = env.str(name, default=default)
     if urlsplit(value).scheme not in schemes:
         raise ImproperlyConfigured(
             f"{name}={value!r}: give a URL that starts with {' or '.join(s + '://' for s in schemes)}."
@@ -33,7 +33,7 @@ def _url(name: str, *, default: str, schemes: tuple[str, ...]) -> str:
 
 
 def _language_model(name: str) -> str:
-    value = env.str(name, default="local")
+    value: str = env.str(name, default="local")
     provider, _, model = value.partition(":")
     if value in ("local", "none") or (provider in ("openai", "anthropic", "ollama", "http", "https") and model):
         return value

@@ -168,14 +168,11 @@ def to_json(brief: Brief) -> dict[str, Any]:
 
 def from_json(data: Mapping[str, Any]) -> Brief:
     """Return the brief that `to_json` wrote. Raises KeyError or TypeError when it is not one."""
-    return Brief(
-        **{
-            name: tuple(
-                CheckedClaim(claim["text"], tuple(claim["cites"]), Verdict(claim["verdict"]), claim["reason"])
-                for claim in value
-            )
-            if isinstance(value, list)
-            else value
-            for name, value in data.items()
-        }
-    )
+    fields: dict[str, Any] = {
+        name: tuple(map(_claim_of, value)) if isinstance(value, list) else value for name, value in data.items()
+    }
+    return Brief(**fields)
+
+
+def _claim_of(data: Mapping[str, Any]) -> CheckedClaim:
+    return CheckedClaim(data["text"], tuple(data["cites"]), Verdict(data["verdict"]), data["reason"])

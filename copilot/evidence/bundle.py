@@ -93,7 +93,7 @@ class EvidenceBundle:
 
 def to_json(bundle: EvidenceBundle) -> dict[str, Any]:
     """Return the bundle as JSON types; times become ISO 8601 text."""
-    return _plain(asdict(bundle))
+    return {name: _plain(value) for name, value in asdict(bundle).items()}
 
 
 def from_json(data: Mapping[str, Any]) -> EvidenceBundle:

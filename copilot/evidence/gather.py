@@ -53,14 +53,15 @@ class _Sources:
 
     def item(self, finding: Finding, *, role: Role, services: Sequence[str]) -> Evidence | None:
         """Return the item for a finding, or None for a modality that has no item of its own."""
-        shared = {"role": role, "window": self.shown, "backend": self.backend.name}
+        shown, backend = self.shown, self.backend.name
         if finding.modality is Modality.METRICS:
-            return metrics.from_finding(finding, series=self.series(services), **shared)
+            return metrics.from_finding(finding, role=role, series=self.series(services), window=shown, backend=backend)
         if finding.modality is Modality.LOGS:
-            return logs.from_finding(finding, lines=self.log_lines(finding.service), **shared)
+            lines = self.log_lines(finding.service)
+            return logs.from_finding(finding, role=role, lines=lines, window=shown, backend=backend)
         if finding.modality is Modality.TRACES:
             spans = self.backend.fetch_trace(bytes.fromhex(finding.trace_id)) if finding.trace_id else []
-            return traces.from_finding(finding, spans=spans, **shared)
+            return traces.from_finding(finding, role=role, spans=spans, window=shown, backend=backend)
         return None
 
 

@@ -149,20 +149,15 @@ class SpanTable:
             self.services,
             self.operations,
             self.trace_ids,
-            *(
-                column[rows]
-                for column in (
-                    self.trace,
-                    self.span_id,
-                    self.parent_id,
-                    self.service,
-                    self.operation,
-                    self.kind,
-                    self.start_ns,
-                    self.duration_ns,
-                    self.is_error,
-                )
-            ),
+            self.trace[rows],
+            self.span_id[rows],
+            self.parent_id[rows],
+            self.service[rows],
+            self.operation[rows],
+            self.kind[rows],
+            self.start_ns[rows],
+            self.duration_ns[rows],
+            self.is_error[rows],
         )
 
     def between(self, window: Window) -> "SpanTable":
