@@ -72,6 +72,7 @@ def start_run() -> Run:
     broker = run.start(valkey.program(data=folder / "valkey", socket=folder / "valkey.sock", durable=False), wait=False)
     database.wait_until_ready()
     broker.wait_until_ready()
+    (folder / "var" / "static").mkdir(parents=True)
     addresses.keep_ports(folder / "var", run.ports)
     os.environ.setdefault("COPILOT_LLM_FILE", str(ROOT / "var" / "models" / "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"))
     os.environ.update(
@@ -214,5 +215,5 @@ def live_site(services: Run) -> LiveSite:
         stop_seconds=60,
     )
     environment = {name: value for name, value in os.environ.items() if name not in managed} | variables
-    supervisor = services.start(program, seconds=180)
+    supervisor = services.start(program, seconds=280)
     return LiveSite(url=f"http://127.0.0.1:{port}", var=var, environment=environment, supervisor=supervisor)

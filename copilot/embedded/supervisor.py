@@ -32,7 +32,7 @@ class Component:
     once: bool = False
     optional: bool = False
     gave_up: int | None = None
-    start_seconds: float = 60.0
+    start_seconds: float = 180.0
 
 
 class Runner:

@@ -25,7 +25,7 @@ from copilot.embedded.site import Plan
 from copilot.embedded.supervisor import Supervisor
 
 LEAST_FREE_BYTES = 300_000_000
-DETACHED_START_SECONDS = 180.0
+DETACHED_START_SECONDS = 300.0
 
 
 def plan(*, port: int | None = None, no_llm: bool = False) -> Plan:
