@@ -22,9 +22,9 @@ TITLE = "Checkout fails: 31.4 % of its requests end in an error"
 HOSTILE = '<script>window.pwned=1</script><img src=x onerror="window.pwned=1">![](http://canary.invalid/?q=1)[x](javascript:pwned)'
 
 
-def mira() -> User:
-    """The person on call."""
-    return User.objects.create_user("mira", password="a long enough password")
+def mira(password: str | None = None) -> User:
+    """The person on call; without a password she comes by a link."""
+    return User.objects.create_user("mira", password=password)
 
 
 def incident(**changes: Any) -> Incident:

@@ -168,8 +168,8 @@ def _telling(spans: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     """Return the longest spans in their order, with the hot one among them."""
     if len(spans) <= SPANS_SHOWN:
         return spans
-    kept = {id(span) for span in sorted(spans, key=lambda s: (not s.get("hot"), -s["duration_ms"]))[:SPANS_SHOWN]}
-    return [span for span in spans if id(span) in kept]
+    order = sorted(range(len(spans)), key=lambda row: (not spans[row].get("hot"), -spans[row]["duration_ms"]))
+    return [spans[row] for row in sorted(order[:SPANS_SHOWN])]
 
 
 def _span(span: Mapping[str, Any], *, length_ms: float) -> SpanRow:

@@ -33,7 +33,8 @@ def _picture(item: Evidence) -> Sparkline | None:
     if len(values) < 2:
         return None
     usual = [v for v in (item.detail.get("low"), item.detail.get("high")) if v is not None]
-    low, high = min(0.0, *values, *usual), max(*values, *usual)
+    low: float = min(0.0, *values, *usual)
+    high: float = max(*values, *usual)
     first, last = pairs[0][0], pairs[-1][0]
 
     def y(value: float) -> float:
