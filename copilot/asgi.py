@@ -1,6 +1,7 @@
 """What the web server runs: pages and intake over HTTP, live pages over WebSockets."""
 
 import os
+from typing import cast
 
 from channels.routing import ProtocolTypeRouter
 from django.conf import settings
@@ -9,14 +10,14 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot.settings")
 pages = get_asgi_application()  # loads the apps, which the routing needs
 
-from copilot.body_limit import BodyLimit  # noqa: E402
+from copilot.body_limit import Application, BodyLimit  # noqa: E402
 from copilot.routing import websocket_application  # noqa: E402
 
 FORM_BYTES = 4 * 1024 * 1024  # a long runbook
 
 application = ProtocolTypeRouter(
     {
-        "http": BodyLimit(pages, limits={"/v1/": settings.OTLP_MAX_BYTES}, otherwise=FORM_BYTES),
+        "http": BodyLimit(cast(Application, pages), limits={"/v1/": settings.OTLP_MAX_BYTES}, otherwise=FORM_BYTES),
         "websocket": websocket_application,
     }
 )

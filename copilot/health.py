@@ -165,7 +165,7 @@ def _workers() -> tuple[str, str]:
         replies = app.control.ping(timeout=CHECK_SECONDS)
     except (OperationalError, CeleryError, redis.RedisError):
         return DOWN, "the queue is down"
-    names = sorted(name for reply in replies for name in reply)
+    names = sorted(name for reply in replies or [] for name in reply)
     return (OK, ", ".join(names)) if names else (DOWN, "no worker answers: incidents are stored, but not explained")
 
 
