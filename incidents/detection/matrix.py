@@ -142,7 +142,7 @@ def _matrix(read_as: Meaning, step: float, members: Sequence[MetricSeries], traf
         if rests_on_requests:
             counts[row, columns] = traffic.behind(one, step)[keep]
         if read_as.kind is SignalKind.DURATION:
-            values[row, counts[row] < fewest_requests(one.key.name)] = np.nan
+            values[row, np.less(counts[row], fewest_requests(one.key.name))] = np.nan
     values[~np.isfinite(values)] = np.nan
     if members[0].key.name == REQUESTS:
         _fill_silence(values, times, step=step, first=first)
