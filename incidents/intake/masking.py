@@ -92,8 +92,10 @@ RULES: Sequence[Rule] = (
     Rule(("eyj",), re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), "[token]"),
     Rule(
         ("bearer ", "basic ", "digest ", "token "),
-        # A digit tells a credential from prose such as "basic authentication".
-        re.compile(r"\b(bearer|basic|digest|token)\s+(?=[A-Za-z._~+/=-]*\d)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE),
+        # A digit, a capital after a small letter, or padding tells a credential from prose such as "basic authentication".
+        re.compile(
+            r"\b((?i:bearer|basic|digest|token))\s+(?=[A-Za-z._~+/-]*(?:[0-9=]|[a-z][A-Z]))[A-Za-z0-9._~+/=-]{8,}"
+        ),
         r"\1 [masked]",
     ),
     Rule(

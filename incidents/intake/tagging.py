@@ -28,12 +28,11 @@ def remember(tags: Mapping[str, ServiceTags], *, now: datetime) -> None:
     """Write the services that are new, said something new, or were last written a minute ago; what a resource leaves out stays."""
     due = [tag for name, tag in sorted(tags.items()) if _is_due(tag, _written.get(name), now=now)]
     if len(_written) + len(due) > MOST_SERVICES:
-        log.warning(
-            "More than %d services: %s and others are not listed. Is an id in service.name?",
-            MOST_SERVICES,
-            due[0].service,
-        )
+        unlisted = [tag.service for tag in due if tag.service not in _written]
         due = [tag for tag in due if tag.service in _written]
+        log.warning(
+            "More than %d services: %s is not listed. Is an id in service.name?", MOST_SERVICES, ", ".join(unlisted[:3])
+        )
     if not due:
         return
     with connection.cursor() as cursor:
