@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from incidents.localization.findings import Lead
+from incidents.localization.findings import CHANGE, Lead
 from incidents.localization.metrics import Sort
 from incidents.localization.topology import Edges, downstream
 from incidents.localization.traces import TraceView
@@ -45,7 +45,8 @@ def judge(leads: Sequence[Lead], *, view: TraceView, edges: Edges) -> Verdict:
     """Return the verdict over all leads.
 
     A lead shown by spans is weakened by the share of these spans below which a comparable lead of another service is found: the fault
-    is where it is deepest. A lead of a metric that spreads to callers is weakened when a service further down shows it as strongly.
+    is where it is deepest. A change counts only where something else speaks against the service.
+    A lead of a metric that spreads to callers is weakened when a service further down shows it as strongly.
     """
     worth = [lead for lead in leads if lead.strength >= LEAST_STRENGTH]
     kept: list[Lead] = []
@@ -61,7 +62,19 @@ def judge(leads: Sequence[Lead], *, view: TraceView, edges: Edges) -> Verdict:
     by_service: dict[str, list[Lead]] = defaultdict(list)
     for lead in sorted(kept, key=lambda one: (-one.strength, one.service, one.finding.statistic)):
         by_service[lead.service].append(lead)
-    return Verdict(dict(by_service), {service: _total(held) for service, held in by_service.items()}, explained)
+    accused = {service: _with_changes(held) for service, held in by_service.items()}
+    accused = {service: held for service, held in accused.items() if held}
+    return Verdict(accused, {service: _total(held) for service, held in accused.items()}, explained)
+
+
+def _with_changes(held: Sequence[Lead]) -> list[Lead]:
+    """Return the leads with changes last, each at most as strong as the strongest lead besides; nothing when there are only changes."""
+    others = [lead for lead in held if lead.aspect != CHANGE]
+    if not others:
+        return []
+    return others + [
+        lead.weakened(min(1.0, others[0].strength / lead.strength)) for lead in held if lead.aspect == CHANGE
+    ]
 
 
 def _deeper(lead: Lead, leads: Sequence[Lead], view: TraceView) -> tuple[Lead | None, float]:

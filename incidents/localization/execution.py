@@ -17,6 +17,8 @@ MIN_BEFORE, MIN_AFTER = 3, 3
 # stops half way: nearly as strong. One known path instead of another: more often a change in what users ask for than a fault.
 # A path without the errors that the usual one had is an improvement.
 NOVEL, FAILING, TRUNCATED, ANOTHER, BETTER = 1.0, 1.0, 0.8, 0.4, 0.0
+# This share of an operation's requests that fails is halfway to mattering: one in ten that goes wrong is a bad day already.
+NOTICEABLE = 0.1
 # Of these many paths that changed most, the weight is worked out; the rest cannot win.
 CANDIDATES = 40
 # Where most spans of an operation take a path of their own, a new path is the rule.
@@ -229,14 +231,21 @@ def _weigh(view: TraceView, table: _Table, sets: _PathSets, place: int) -> PathC
         seen = did & frozenset[Event]().union(*(sets.get(int(one)) for one in known))
         kind = sum(table.after[one] for one in same if sets.get(int(one)) >= seen)
         concerned = float(table.after[place] / max(kind, 1.0))
-    size = concerned * _weight(did, usual, others, novel=novel)
+    weight = _weight(did, usual, others, novel=novel)
+    size = weight * max(0.0, concerned)
+    if any(event.alarming for event in did - usual) and size > 0:
+        size *= (1 + NOTICEABLE) / (size + NOTICEABLE)
     rows = np.flatnonzero((table.of_span == place) & view.after)
     return PathChange(
         service,
         operation,
         share_before,
         share_after,
-        did=tuple(sorted(did, key=lambda event: (not event.alarming, event.kind, event.text))),
+        did=tuple(
+            sorted(
+                did, key=lambda event: (not event.alarming, event.kind is not EventKind.LINE, event.kind, event.text)
+            )
+        ),
         omits=tuple(sorted(usual - did, key=lambda event: (event.kind, event.text))),
         novel=novel,
         strength=float(strength(np.array([sigmas]), np.array([size]))[0]),

@@ -13,9 +13,13 @@ from incidents.localization.log_rates import LineChange
 from incidents.localization.metrics import Departure
 from incidents.localization.suspects import Finding, Modality
 from incidents.localization.traces import TraceView
-from incidents.telemetry.datamodel import LogRecord, from_ns
+from incidents.telemetry.datamodel import ChangeRecord, LogRecord, from_ns
 
 EXEMPLARS = 3
+# A change just before trouble is worth about as much as a clear signal in one of three requests: it tips the scales, it does not make
+# the case.
+CHANGE_STRENGTH = 2.0
+CHANGE = "change"
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,23 @@ def of_departure(departure: Departure) -> Lead:
         series=departure.key,
     )
     return Lead(finding, departure.sort.value, NO_ROWS)
+
+
+def of_change(change: ChangeRecord) -> Lead:
+    """Return the lead for somebody's change: no evidence by itself, but it counts where other findings point to the service."""
+    versions = tuple(version for version in (change.version_before, change.version_after) if version)
+    finding = Finding(
+        service=change.service,
+        modality=Modality.CHANGES,
+        statistic=change.title,
+        before=float("nan"),
+        after=float("nan"),
+        unit="",
+        strength=CHANGE_STRENGTH,
+        onset_at=change.at,
+        exemplars=versions,
+    )
+    return Lead(finding, CHANGE, NO_ROWS)
 
 
 def _onset(view: TraceView, rows: NDArray[np.int64]) -> datetime | None:

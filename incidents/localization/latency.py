@@ -134,7 +134,8 @@ def _compare(view: TraceView, samples: _Samples) -> list[_Shift]:
 
 def _slowest_first(view: TraceView, samples: _Samples, group: int) -> NDArray[np.int64]:
     some = (samples.group == group) & view.after[samples.rows]
-    return samples.rows[some][np.argsort(-samples.nanoseconds[some], kind="stable")]
+    slowest: NDArray[np.int64] = samples.rows[some][np.argsort(-samples.nanoseconds[some], kind="stable")]
+    return slowest
 
 
 def _shifts(

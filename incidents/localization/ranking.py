@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,12 +19,14 @@ from incidents.localization.suspects import Modality, Ranking, RuledOut, Suspect
 from incidents.localization.topology import Edges
 from incidents.localization.traces import TraceView, join
 from incidents.telemetry.backend import TelemetryBackend
-from incidents.telemetry.datamodel import LogRecord, MetricSeries, SpanTable, Window
+from incidents.telemetry.datamodel import ChangeRecord, LogRecord, MetricSeries, SpanTable, Window
 
 # What a reader can take in; the rest of the services showed nothing.
 MAX_FINDINGS, MAX_RULED_OUT = 8, 6
 # Lines of one window; the newest are kept.
 MAX_LINES = 20_000
+# A fault that a change brought shows within this time, or at the next peak, when it is no longer told apart by its time.
+CHANGED_BEFORE = timedelta(minutes=15)
 ALL_MODALITIES = frozenset({Modality.METRICS, Modality.TRACES, Modality.LOGS})
 # What one unit of strength stands for beside the suspects: the chance that nobody seen here is at fault.
 NOBODY = 1.0
@@ -54,6 +57,7 @@ class Material:
     metrics: tuple[Sequence[MetricSeries], Sequence[MetricSeries], Sequence[MetricSeries]]
     spans: tuple[SpanTable | None, SpanTable, SpanTable]
     lines: tuple[Sequence[LogRecord], Sequence[LogRecord], Sequence[LogRecord]]
+    changes: Sequence[ChangeRecord]
     seconds: tuple[float, float, float]
 
 
@@ -81,6 +85,7 @@ def fetch(
         metrics=(metrics[0] if known else [], metrics[-2], metrics[-1]),
         spans=(spans[0] if known else None, spans[-2], spans[-1]),
         lines=(lines[0] if known else [], lines[-2], lines[-1]),
+        changes=backend.fetch_changes(Window(incident.start - CHANGED_BEFORE, incident.end)),
         seconds=(usual.seconds if isinstance(usual, Window) else 0.0, reference.seconds, incident.seconds),
     )
 
@@ -98,6 +103,7 @@ def rank_material(material: Material, *, use: frozenset[Modality] = ALL_MODALITI
         leads += _path_and_line_leads(view, material, use=use, traced=traced)
     if Modality.METRICS in use:
         leads += _metric_leads(material, traced=traced)
+    leads += [findings.of_change(change) for change in material.changes]
     verdict = arbitration.judge(leads, view=view, edges=edges)
     return _ranking(verdict, edges=edges, services=_services(material, view), missing=_missing(material))
 

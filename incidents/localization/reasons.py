@@ -24,6 +24,8 @@ def change(finding: Finding) -> str:
     name = finding.statistic
     if finding.template and finding.template not in name and not name.startswith("share of"):
         name = f"{name} “{finding.template[:80]}”"
+    if math.isnan(finding.after):
+        return f"{name} (changed {finding.onset_at:%H:%M:%S} UTC)" if finding.onset_at else name
     if math.isnan(finding.before):
         return f"{name} appeared ({amount(finding.after, finding.unit)})"
     verb = "rose" if finding.after >= finding.before else "fell"
