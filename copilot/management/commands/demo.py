@@ -24,7 +24,7 @@ from runbooks.models import Document, Revision
 
 RECORDINGS = settings.BASE_DIR / "demo" / "recordings"
 KNOWLEDGE = settings.BASE_DIR / "demo" / "knowledge"
-DEFAULT = "pool-leak"
+DEFAULT = "leaked-connection-pool"
 USERNAME = "demo"
 EMBEDDING_SECONDS = 90.0
 
