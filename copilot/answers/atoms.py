@@ -28,7 +28,7 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"(?<![\d:.])([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?![\d:])")
-VERSION = re.compile(r"(?<![\w.])v?\d+\.\d+\.\d+[\w.+-]*\w|(?<![\w.])v\d+(?:\.\d+)*\b", re.IGNORECASE)
+VERSION = re.compile(r"(?<![\w.])v?\d+\.\d+\.\d+(?:[\w.+-]*\w)?|(?<![\w.])v\d+(?:\.\d+)*\b", re.IGNORECASE)
 QUOTE = re.compile(r"[“\"`]([^”\"`]{3,})[”\"`]|(?<!\w)'([^']{3,})'(?!\w)")
 PERCENTILE = re.compile(r"\bp\d{2,3}\b|\b\d{2}th percentile\b", re.IGNORECASE)
 ABOUT = 0.05  # what "about" allows, of the value

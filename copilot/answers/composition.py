@@ -73,7 +73,7 @@ class _Draft:
     def add_raw(self, raw: RawClaim) -> None:
         """Check a sentence of the model and add it, unless an earlier one says the same."""
         text = clean(raw.text, limit=MOST_CHARACTERS)
-        if text and not any(_repeats(text, shown.text) for shown in self.claims):
+        if text and not _repeats(text, [shown.text for shown in self.claims]):
             self.add(verification.check(text, raw.cites, self.bundle))
 
     def rewind(self, length: int) -> None:
@@ -181,9 +181,11 @@ def _closest(relevant: Sequence[str], bundle: EvidenceBundle) -> list[CheckedCla
     return [CheckedClaim(item.statement, (item.id,), Verdict.SUPPORTED) for item in items]
 
 
-def _repeats(text: str, shown: str) -> bool:
-    own, there = _words(text), _words(shown)
-    return bool(own) and len(own & there) / len(own) >= SAME
+def _repeats(text: str, shown: Sequence[str]) -> bool:
+    """Return whether nearly all of its words are in one of the sentences shown, or in all of them together."""
+    own = _words(text)
+    told = [_words(sentence) for sentence in shown]
+    return bool(own) and any(len(own & there) / len(own) >= SAME for there in (*told, set().union(*told)))
 
 
 def _words(text: str) -> set[str]:

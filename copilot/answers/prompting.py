@@ -15,7 +15,7 @@ FIRST_QUESTION = "What happened, what is the most likely cause, and which eviden
 QUESTION_TOKENS = 330  # kept free for what follows the stable part
 LINE = 260  # characters of an evidence item
 PASSAGE = 360  # of a runbook passage, whose steps are what one wants of it
-QUESTION, FACTS, HISTORY = 400, 420, 220
+QUESTION, FACTS, HISTORY = 360, 360, 220
 OUTPUT_TOKENS = 320
 # What is left out last when the bundle is too large.
 _ORDER = (Role.CAUSE, Role.SYMPTOM, Role.AGAINST, Role.CONTEXT, Role.RIVAL, Role.REMEDY)
@@ -37,21 +37,31 @@ def write(
     """Return the prompt for a question, of about `tokens` at most. Raises RedactionFailed."""
     chosen = _chosen(bundle, tokens=tokens)
     told = {item.id for item in chosen}
-    extra = [item for id_ in focus.relevant if id_ not in told and (item := bundle.get(id_)) is not None]
-    user = prompts.render(
-        "answer_question.txt",
-        marker=_marker(bundle),
-        question=clean(question, limit=QUESTION) or FIRST_QUESTION,
-        computed=clean(" ".join(claim.text for claim in focus.computed), limit=FACTS),
-        look_at=", ".join(focus.relevant[:4]),
-        extra=[_line(item) for item in extra[:2]],
-        history=" / ".join(clean(f"{turn.question} {turn.answer}", limit=HISTORY) for turn in history[-2:]),
-    )
+    extra = [item for id_ in focus.relevant if id_ not in told and (item := bundle.get(id_)) is not None][:2]
+    # What was said before gives way when the question itself is long, then the further items.
+    for turns, more in ((2, extra), (1, extra), (0, extra), (0, [])):
+        user = _user(question, bundle=bundle, focus=focus, history=history[-turns:] if turns else (), extra=more)
+        if estimate_tokens(user) <= QUESTION_TOKENS:
+            break
     return Prompt(
         system=redact(_system(bundle, chosen), mask=mask),
         user=redact(user, mask=mask),
         schema=claim_stream.schema(tuple(item.id for item in bundle.items)) if bundle.items else None,
         max_tokens=OUTPUT_TOKENS,
+    )
+
+
+def _user(
+    question: str, *, bundle: EvidenceBundle, focus: Focus, history: Sequence[Turn], extra: Sequence[Evidence]
+) -> str:
+    return prompts.render(
+        "answer_question.txt",
+        marker=_marker(bundle),
+        question=clean(question, limit=QUESTION) or FIRST_QUESTION,
+        computed=clean(" ".join(claim.text for claim in focus.computed), limit=FACTS),
+        look_at=", ".join(focus.relevant[:4]),
+        extra=[_line(item) for item in extra],
+        history=" / ".join(clean(f"{turn.question} {turn.answer}", limit=HISTORY) for turn in history),
     )
 
 

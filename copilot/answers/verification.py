@@ -101,7 +101,7 @@ def _unfound(text: str, cited: _Cited) -> str:
         *(
             f"Version {version} is not in {cited.ids}."
             for version in atoms.versions(text)
-            if version not in cited.folded
+            if not any(f"{there}.".startswith(f"{version}.") for there in atoms.versions(cited.text))
         ),
         *(
             f"The time {clock.said} is not in {cited.ids}."

@@ -31,7 +31,7 @@ def _engine() -> Engine:
 
 def render(name: str, **values: object) -> str:
     """Return the prompt file with its values. Raises TemplateDoesNotExist."""
-    return _engine().get_template(name).render(Context(values)).strip()
+    return _engine().get_template(name).render(Context(values, autoescape=False)).strip()
 
 
 def marker(identity: str) -> str:
