@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from copilot import events
+from copilot import events, pipeline
 from copilot.answers.brief import Brief
 from copilot.answers.brief import from_json as brief_from_json
 from copilot.evidence.bundle import EvidenceBundle
@@ -122,7 +122,7 @@ def evidence_page(request: HttpRequest, pk: int, evidence_id: str) -> HttpRespon
 
 @require_POST
 def incident_action(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-    """Acknowledge, mitigate, resolve, reopen or add a note; then show the page again."""
+    """Acknowledge, mitigate, resolve, reopen, investigate again or add a note; then show the page again."""
     incident = get_object_or_404(Incident, pk=pk)
     by, now = request.user.get_username(), timezone.now()
     if verb == "note":
@@ -131,6 +131,10 @@ def incident_action(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
             lifecycle.add_note(incident, text=text, by=by, now=now)
             events.publish(incident_id=pk, kind="timeline.added", payload={})
         return redirect(reverse("incident-page", args=[pk]) + "#timeline")
+    if verb == "investigate":
+        pipeline.request_again(pk, now=now)
+        events.publish(incident_id=pk, kind="incident.changed", payload={})
+        return redirect("incident-page", pk=pk)
     acts = {
         "acknowledge": lifecycle.acknowledge,
         "mitigate": lifecycle.mitigate,
@@ -138,7 +142,7 @@ def incident_action(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
         "reopen": lifecycle.reopen,
     }
     if verb not in acts:
-        raise Http404(f"No action {verb!r}; there are {', '.join(acts)} and note.")
+        raise Http404(f"No action {verb!r}; there are {', '.join(acts)}, investigate and note.")
     try:
         acts[verb](incident, by=by, now=now)
     except lifecycle.WrongState as error:

@@ -62,7 +62,7 @@ const flags = (data) => (u) => {
 const options = (plot, data, value) => ({
   width: plot.clientWidth,
   height: plot.clientHeight,
-  padding: [16, 12, 0, 0],
+  padding: [16, 22, 0, 0],
   legend: { show: false },
   cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
   scales: {

@@ -14,6 +14,17 @@ const handlers = {
   "timeline.added": () => refresh("timeline"),
 };
 
+// The section link of what is on screen.
+const sections = () => {
+  const links = [...document.querySelectorAll(".tabs a[href^='#']:not(.to-chat)")];
+  const shown = links.filter((link) => (document.querySelector(link.hash)?.getBoundingClientRect().top ?? Infinity) < innerHeight * 0.4);
+  const here = shown.sort((a, b) => document.querySelector(b.hash).getBoundingClientRect().top - document.querySelector(a.hash).getBoundingClientRect().top)[0] ?? links[0];
+  for (const link of links) if (link === here) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
+};
+
+let waiting = 0;
+addEventListener("scroll", () => { waiting ||= requestAnimationFrame(() => { waiting = 0; sections(); }); }, { passive: true });
+
 charts();
 citations();
 chat();

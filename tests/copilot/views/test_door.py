@@ -1,9 +1,10 @@
 """Signing in and out over HTTP."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.utils import timezone
-from pytest_django.fixtures import SettingsWrapper
 
 from copilot import signin
 from tests import cast
@@ -13,7 +14,7 @@ PASSWORD = "a long enough password"
 
 
 @pytest.fixture(autouse=True)
-def quick_hashing(settings: SettingsWrapper) -> None:
+def quick_hashing(settings: Any) -> None:
     """Eleven honest hashes would take seconds."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
@@ -38,7 +39,7 @@ def test_a_password_leads_to_where_one_wanted_to_go(client: Client) -> None:
 
 
 def test_never_to_another_site(client: Client) -> None:
-    cast.mira()
+    cast.mira(PASSWORD)
     answer = client.post("/login/", {"username": "mira", "password": PASSWORD, "next": "https://evil.invalid/"})
     assert answer.headers["Location"] == "/incidents/"
 

@@ -119,6 +119,17 @@ def test_a_step_that_does_not_fit_is_refused_in_words(reader: Client) -> None:
     assert "Reopen it first." in said
 
 
+def test_investigating_again(reader: Client) -> None:
+    incident = cast.incident()
+    Investigation.objects.create(
+        incident=incident, requested_at=cast.OPENED, state=Investigation.State.FAILED, attempts=3, failure="Broken."
+    )
+    assert "Investigate again" in reader.get(f"/incidents/{incident.pk}/").content.decode()
+    reader.post(f"/incidents/{incident.pk}/do/investigate/")
+    found = Investigation.objects.get()
+    assert (found.state, found.attempts) == (Investigation.State.WAITING, 0)
+
+
 def test_a_note_is_kept_and_an_empty_one_is_not(reader: Client) -> None:
     incident = cast.incident()
     reader.post(f"/incidents/{incident.pk}/do/note/", {"text": "  "})
@@ -150,7 +161,7 @@ def test_explain_and_try_again(reader: Client) -> None:
     assert answer.state == Message.State.WAITING
 
 
-MUTATING = ("ask/", "explain/", "messages/1/retry/", "do/acknowledge/", "do/note/")
+MUTATING = ("ask/", "explain/", "messages/1/retry/", "do/acknowledge/", "do/investigate/", "do/note/")
 
 
 @pytest.mark.parametrize("path", MUTATING)
