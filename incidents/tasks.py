@@ -1,6 +1,7 @@
 """Celery tasks of the incidents: look at live telemetry, and let old telemetry go. Beat runs them; each may run twice."""
 
 import logging
+from functools import cache
 
 from celery import shared_task
 from django.conf import settings
@@ -34,5 +35,11 @@ def live_sources() -> list[TelemetryBackend]:
     """Return what is looked at live: the built-in store, and a Prometheus server if PROMETHEUS_URL names one."""
     sources: list[TelemetryBackend] = [HotStore(settings.DATABASE_URL)]
     if settings.PROMETHEUS_URL:
-        sources.append(Prometheus(settings.PROMETHEUS_URL))
+        sources.append(_prometheus(settings.PROMETHEUS_URL))
     return sources
+
+
+@cache
+def _prometheus(url: str) -> Prometheus:
+    """Return this process's client of the server: its connections are used again at the next tick."""
+    return Prometheus(url)

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,6 +123,7 @@ def _latest(series: MetricSeries, moments: NDArray[np.float64], *, within: float
     return np.where(known & (moments - series.times[rows] <= within), found, np.nan)
 
 
+@lru_cache(maxsize=4096)
 def fewest_requests(name: str) -> float:
     """Return how many requests a duration series of this name must rest on to say something."""
     return next(fewest for limit, fewest in FEWEST_REQUESTS if quantile_of(name) <= limit)
@@ -152,7 +154,7 @@ def _matrix(read_as: Meaning, step: float, members: Sequence[MetricSeries], traf
 def _fill_silence(values: NDArray[np.float64], times: NDArray[np.float64], *, step: float, first: int) -> None:
     """Write 0 where a service that was seen before has no requests although others have: silence is a number too."""
     seen = np.maximum.accumulate(np.isfinite(values), axis=1)
-    alive = np.isfinite(values).any(axis=0)
+    alive = np.logical_or.reduce(np.isfinite(values), axis=0)
     silent = np.isnan(values) & seen & alive[None, :]
     values[silent] = 0.0
     moments = np.broadcast_to((first + np.arange(values.shape[1])) * step, values.shape)

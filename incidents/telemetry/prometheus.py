@@ -211,12 +211,12 @@ class Prometheus:
     def _series(self, query: Query, result: Mapping[str, Any]) -> MetricSeries:
         labels = result.get("metric", {})
         service = labels.get(self._label) or labels.get("service") or labels.get("instance") or "unknown_service"
-        attributes = {name: labels[name] for name in query.keep if name in labels}
+        attributes = {name: storable(labels[name]) for name in query.keep if name in labels}
         # Values are text, "NaN" and "+Inf" among them; both mean that there is nothing to compare.
         points = np.array([(float(at), float(value)) for at, value in result.get("values", ())], dtype=np.float64)
         points = points.reshape(-1, 2)
         points[~np.isfinite(points[:, 1]), 1] = np.nan
-        key = SeriesKey(service, query.name, json.dumps(attributes, sort_keys=True), query.unit)
+        key = SeriesKey(storable(service), query.name, json.dumps(attributes, sort_keys=True), query.unit)
         return MetricSeries(key, points[:, 0], points[:, 1])
 
     def _ask(self, path: str, parameters: Mapping[str, str], promql: str) -> dict[str, Any]:
@@ -268,6 +268,11 @@ def render(promql: str, *, label: str, services: Sequence[str] | None) -> str:
 def re2_literal(text: str) -> str:
     """Return a regular expression of Prometheus' (RE2) that matches the text and nothing else."""
     return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text)
+
+
+def storable(text: object) -> str:
+    """Return a label's value as text that PostgreSQL takes: no U+0000, no lone surrogates."""
+    return str(text).replace("\0", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def quoted(text: str) -> str:

@@ -220,7 +220,10 @@ def test_a_server_that_drips_does_not_hold_a_worker(httpserver: HTTPServer) -> N
 
 def test_odd_values_and_labels_are_read(httpserver: HTTPServer) -> None:
     result = [
-        {"metric": {"service": "a", "mountpoint": "/"}, "values": [[1.0, "NaN"], [61.0, "+Inf"], [121.0, "3.5"]]},
+        {
+            "metric": {"service": "a\0", "mountpoint": "/\ud800"},
+            "values": [[1.0, "NaN"], [61.0, "+Inf"], [121.0, "3.5"]],
+        },
         {"metric": {"instance": "host:1"}, "values": [[1.0, "1"]]},
         {"metric": {}, "values": []},
     ]
@@ -233,7 +236,7 @@ def test_odd_values_and_labels_are_read(httpserver: HTTPServer) -> None:
     httpserver.expect_request("/api/v1/query_range").respond_with_handler(answer)
     with Prometheus(httpserver.url_for(""), queries=[Query("x", "By", "x{$match}", keep=("mountpoint",))]) as backend:
         first, second = backend.fetch_metrics(window())
-    assert (first.key.service, first.key.attributes, second.key.service) == ("a", '{"mountpoint": "/"}', "host:1")
+    assert (first.key.service, first.key.attributes, second.key.service) == ("a", '{"mountpoint": "/?"}', "host:1")
     np.testing.assert_array_equal(first.values, [np.nan, np.nan, 3.5])
     assert answers[0].form["step"] == "60"
 
