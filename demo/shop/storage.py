@@ -96,10 +96,10 @@ class Database:
         try:
             return await self.pool.getconn()
         except PoolTimeout as error:
-            raise NoConnection(
-                503,
-                f"no database connection within {self._wait_seconds:g} s: {self._pool_size} of {self._pool_size} in use",
-            ) from error
+            full = f"{self._pool_size} of {self._pool_size} in use"
+            raise NoConnection(503, f"no database connection within {self._wait_seconds:g} s: {full}") from error
+        finally:
+            self._waiting -= 1
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

@@ -51,6 +51,8 @@ def test_declined_cards_use_up_the_pool(shop: Shop, browser: httpx.Client, sink:
     finally:
         shop.restart("payments")  # only that brings the connections back
     assert checkout(browser, card="4111111111111111") == 201
+    seen = len(sink.points)
+    soon(lambda: set(values(sink, "payments", "db.client.connections.pending_requests", seen=seen)) == {0.0})
 
 
 def test_history_reads_the_whole_table_without_its_index(shop: Shop, browser: httpx.Client) -> None:
