@@ -65,11 +65,14 @@ def model_folder() -> Path:
 def _document_model() -> Any:
     folder = model_folder()
     try:
+        import torch
         from sentence_transformers import SentenceTransformer
     except ImportError as missing:
         raise EmbeddingUnavailable(
             f"sentence-transformers cannot be imported ({missing}): pip install 'incident-copilot[embeddings]'."
         ) from missing
+    # On the few cores of one machine, more threads than that stand in the way of answers and of each other.
+    torch.set_num_threads(max(1, torch.get_num_threads() // 2))
     return SentenceTransformer(str(folder), device="cpu", local_files_only=True)
 
 

@@ -18,7 +18,9 @@ from runbooks.embedding import DIMENSION, MODEL_NAME, Vectors
 
 # A change of the model or of its vectors' length makes another collection, filled from the passages; the old one is left alone until then.
 COLLECTION = f"passages-{MODEL_NAME}-{DIMENSION}"
-TIMEOUT = httpx.Timeout(3.0, connect=1.0)  # seconds, on each read; a search must not hold up a brief
+# Seconds on each read. A search must not hold up a brief; filling the index may wait for a busy disk.
+SEARCH_TIMEOUT = httpx.Timeout(2.0, connect=1.0)
+UPKEEP_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 PAGE = 1_000
 
 
@@ -40,6 +42,7 @@ class VectorIndex:
 
     url: str
     collection: str = COLLECTION
+    timeout: httpx.Timeout = UPKEEP_TIMEOUT
 
     def nearest(self, vector: Vectors, *, limit: int) -> list[int]:
         """Return up to `limit` passage ids, nearest first. `vector` has unit length, shape (384,)."""
@@ -84,14 +87,14 @@ class VectorIndex:
     def reset(self) -> None:
         """Drop the collection, broken or not, and make an empty one."""
         with _named_errors(self.url):
-            client = _client(self.url)
+            client = _client(self.url, self.timeout)
             if self.collection in [known.name for known in client.list_collections()]:
                 client.delete_collection(self.collection)
             self._collection(create=True)
 
     def _collection(self, *, create: bool = False) -> Any:
         # The embedding function is ours: Chroma's default one would fetch a model from the network.
-        client = _client(self.url)
+        client = _client(self.url, self.timeout)
         open_collection = client.get_or_create_collection if create else client.get_collection
         return open_collection(self.collection, embedding_function=None)
 
@@ -102,14 +105,14 @@ def import_client() -> None:
 
 
 @functools.cache
-def _client(url: str) -> Any:
+def _client(url: str, timeout: httpx.Timeout) -> Any:
     import chromadb
     from chromadb.config import Settings
 
     address = urlsplit(url)
     port = address.port or (443 if address.scheme == "https" else 80)
     # The client's own session waits for ever, already while it is constructed: ask first, and set the limit right after.
-    httpx.get(f"{url.rstrip('/')}/api/v2/heartbeat", timeout=TIMEOUT).raise_for_status()
+    httpx.get(f"{url.rstrip('/')}/api/v2/heartbeat", timeout=timeout).raise_for_status()
     client = chromadb.HttpClient(
         host=address.hostname or "",
         port=port,
@@ -117,7 +120,7 @@ def _client(url: str) -> Any:
         settings=Settings(anonymized_telemetry=False),
     )
     session: httpx.Client = client._server._session  # type: ignore[attr-defined]  # there is no public way to it
-    session.timeout = TIMEOUT
+    session.timeout = timeout
     session.event_hooks = {"response": [_refuse_unexplained]}
     return client
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Q
 
 from runbooks.models import Document, Revision
 
@@ -60,16 +60,16 @@ class Version:
 def rows(*, kinds: Sequence[str] = (), today: date) -> list[Row]:
     """Return a line per document, runbooks before postmortems, by title: its approved revision, or its newest if none is approved."""
     revisions = Revision.objects.select_related("document").annotate(
-        passages=Count("chunks"), indexed=Count("chunks", filter=Q(chunks__indexed_at__isnull=False))
+        passages=Count("chunks"),
+        indexed=Count("chunks", filter=Q(chunks__indexed_at__isnull=False)),
+        is_approved=Q(state=Revision.State.APPROVED),
     )
     if kinds:
         revisions = revisions.filter(document__kind__in=kinds)
     shown: dict[int, Row] = {}
     drafts = set(Revision.objects.filter(state=Revision.State.DRAFT).values_list("document_id", flat=True))
     # A document's approved revision comes first, then its others, newest first; the first one seen is the one shown.
-    for revision in revisions.order_by(F("document_id"), Q(state=Revision.State.APPROVED).desc(), "-number").defer(
-        "markdown"
-    ):
+    for revision in revisions.order_by("document_id", "-is_approved", "-number").defer("markdown"):
         if revision.document_id not in shown:
             shown[revision.document_id] = _row(revision, today=today, has_draft=revision.document_id in drafts)
     return sorted(shown.values(), key=lambda row: (row.kind != Document.Kind.RUNBOOK, row.title.lower()))

@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from runbooks.chunking import split_names
 from runbooks.embedding import EmbeddingUnavailable, embed_query, load_query_model
-from runbooks.index import IndexUnavailable, VectorIndex, import_client
+from runbooks.index import SEARCH_TIMEOUT, IndexUnavailable, VectorIndex, import_client
 from runbooks.models import Chunk, Revision
 from runbooks.passages import Passage, SearchResult
 
@@ -26,6 +26,7 @@ CANDIDATES = 50  # of each kind before fusing
 FILTERED_CANDIDATES = 200  # nearest vectors asked for when some of them may be filtered out
 MAX_PER_DOCUMENT = 2  # passages, so that one long runbook does not fill the answer
 RANK_OFFSET = 60  # of reciprocal rank fusion (Cormack, Clarke, Büttcher 2009)
+VECTOR_WEIGHT = 0.9  # of a rank among vectors against one among words: a word search without a match stays empty, a vector search never does
 MAX_MATCHES = (
     3_000  # passages that the word search scores; the commonest words are left out of the match before it scores more
 )
@@ -59,7 +60,7 @@ def search(query: str, *, limit: int = 5, services: Sequence[str] = (), kinds: S
         logger.warning("Search by words alone: %s", error)
         degraded = f"Found by their words alone, so differently worded passages may be missing. {error}"
     chunks = _permitted({*by_words, *by_vector}, wanted)
-    passages = _spread(_fused([by_words, by_vector], among=chunks), chunks, limit=limit)
+    passages = _spread(_fused([(1.0, by_words), (VECTOR_WEIGHT, by_vector)], among=chunks), chunks, limit=limit)
     return SearchResult(passages=passages, degraded=degraded)
 
 
@@ -74,7 +75,7 @@ def warm_up() -> None:
 
 def _by_vector(text: str, wanted: _Filter) -> list[int]:
     limit = FILTERED_CANDIDATES if wanted.services or wanted.kinds else CANDIDATES
-    return VectorIndex(settings.CHROMA_URL).nearest(embed_query(text), limit=limit)
+    return VectorIndex(settings.CHROMA_URL, timeout=SEARCH_TIMEOUT).nearest(embed_query(text), limit=limit)
 
 
 def _by_words(text: str, wanted: _Filter) -> list[int]:
@@ -169,12 +170,12 @@ def _permitted(chunk_ids: Iterable[int], wanted: _Filter) -> dict[int, Chunk]:
     return {chunk.pk: chunk for chunk in chunks}
 
 
-def _fused(rankings: Sequence[Sequence[int]], *, among: Mapping[int, Chunk]) -> list[tuple[float, int]]:
-    """Fuse rankings by reciprocal rank, counting only permitted passages: (score, id), best first."""
+def _fused(rankings: Sequence[tuple[float, Sequence[int]]], *, among: Mapping[int, Chunk]) -> list[tuple[float, int]]:
+    """Fuse (weight, ranking) pairs by reciprocal rank, counting only permitted passages: (score, id), best first."""
     scores: dict[int, float] = {}
-    for ranking in rankings:
+    for weight, ranking in rankings:
         for rank, chunk_id in enumerate((chunk_id for chunk_id in ranking if chunk_id in among), start=1):
-            scores[chunk_id] = scores.get(chunk_id, 0.0) + 1 / (RANK_OFFSET + rank)
+            scores[chunk_id] = scores.get(chunk_id, 0.0) + weight / (RANK_OFFSET + rank)
     return sorted(((score, chunk_id) for chunk_id, score in scores.items()), key=lambda entry: (-entry[0], entry[1]))
 
 

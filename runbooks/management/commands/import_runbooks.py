@@ -30,7 +30,10 @@ class Command(BaseCommand):
 
     def handle(self, *, folder: Path, kind: str, draft: bool, **_: Any) -> None:
         """Import and say what became of each file."""
-        sub_folders = {Document.Kind.RUNBOOK: folder / "runbooks", Document.Kind.POSTMORTEM: folder / "postmortems"}
+        sub_folders: dict[str, Path] = {
+            Document.Kind.RUNBOOK: folder / "runbooks",
+            Document.Kind.POSTMORTEM: folder / "postmortems",
+        }
         wanted = {sub_kind: sub for sub_kind, sub in sub_folders.items() if sub.is_dir()} or {kind: folder}
         mask = import_string(settings.TEXT_MASK)
         for folder_kind, path in wanted.items():
