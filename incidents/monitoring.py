@@ -1,7 +1,7 @@
 """Watches a telemetry source: fetch, detect, group; and, live, open incidents and learn who calls whom."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from django.db import transaction
@@ -9,7 +9,7 @@ from django.db import transaction
 from incidents import lifecycle
 from incidents.detection import baseline, correlation
 from incidents.detection.anomaly import AnomalyGroup
-from incidents.detection.signals import REQUESTS, is_service_level
+from incidents.detection.signals import BUCKET_SECONDS, REQUESTS, is_service_level
 from incidents.localization import topology
 from incidents.localization.traces import TraceView
 from incidents.models import Anomaly, Incident, Service, ServiceEdge
@@ -23,7 +23,7 @@ LOOK = timedelta(minutes=10)
 LONGEST_LOOK = timedelta(hours=3)
 # Exporters send every few seconds: the newest bucket is complete only after this.
 SETTLE = timedelta(seconds=10)
-# Edges are read from about so many spans, taken at both ends of the window, and forgotten when unseen for a day.
+# Edges are read from about so many spans and forgotten when unseen for a day.
 EDGE_SPANS = 50_000
 SPANS_PER_REQUEST = 4.0
 LONGEST_SLICE = timedelta(minutes=2)
@@ -49,22 +49,29 @@ def detect(backend: TelemetryBackend, *, window: Window, edges: Collection[Edge]
 
 
 def edges_of(backend: TelemetryBackend, *, window: Window, series: Sequence[MetricSeries]) -> frozenset[Edge]:
-    """Return who calls whom, read from spans at the start and at the end of the window: trouble can hide calls.
+    """Return who calls whom, read from spans at both ends of the part of the window that has any: trouble can hide calls.
 
-    How long a slice is follows from the request rate that the series tell, so that a busy system is not read whole.
+    Where there are requests, and so how long a slice may be, the series tell: a busy system is not read whole.
     """
-    rates = [float(np.nanmean(one.values)) for one in series if one.key.name == REQUESTS and is_service_level(one.key)]
+    inside = [one.between(window) for one in series if one.key.name == REQUESTS and is_service_level(one.key)]
+    rates = [one for one in inside if len(one.times)]
     if not rates:
         return frozenset()
-    seconds = EDGE_SPANS / max(sum(rates) * SPANS_PER_REQUEST, 1.0)
-    slice_length = min(max(timedelta(seconds=seconds), SHORTEST_SLICE), LONGEST_SLICE, window.duration)
-    slices = {Window(window.start, window.start + slice_length), Window(window.end - slice_length, window.end)}
+    per_second = sum(float(np.nanmean(one.values)) for one in rates) * SPANS_PER_REQUEST
+    length = min(max(timedelta(seconds=EDGE_SPANS / max(per_second, 1.0)), SHORTEST_SLICE), LONGEST_SLICE)
+    begin = _utc(min(one.times[0] for one in rates) - BUCKET_SECONDS)
+    end = _utc(max(one.times[-1] for one in rates))
+    slices = {Window(begin, min(begin + length, end)), Window(max(end - length, begin), end)}
     found: set[Edge] = set()
     for one in slices:
         table = backend.fetch_spans(one)
         everything = np.ones(len(table), dtype=np.bool_)
         found |= topology.edges(TraceView(table, before=everything, recent=everything, after=everything))
     return frozenset(found)
+
+
+def _utc(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, tz=UTC)
 
 
 def open_live(*, store: TelemetryBackend, now: datetime) -> list[Incident]:

@@ -80,6 +80,11 @@ def test_edges_are_read_from_a_bounded_part_of_the_spans(outage: Recording, monk
     assert monitoring.edges_of(watched, window=WHOLE, series=[]) == frozenset()
 
 
+def test_edges_are_found_where_the_spans_are_though_the_window_is_much_longer(outage: Recording) -> None:
+    longer = Window(BEGAN_AT - timedelta(hours=1), ENDED_AT + timedelta(hours=1))
+    assert monitoring.edges_of(outage, window=longer, series=outage.fetch_metrics(longer)) == EDGES
+
+
 @pytest.mark.django_db
 def test_live_ticks_open_one_incident_as_soon_as_a_replay_would(outage: Recording) -> None:
     seen: set[int] = set()
