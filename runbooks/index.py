@@ -19,8 +19,8 @@ from runbooks.embedding import DIMENSION, MODEL_NAME, Vectors
 # A change of the model or of its vectors' length makes another collection, filled from the passages; the old one is left alone until then.
 COLLECTION = f"passages-{MODEL_NAME}-{DIMENSION}"
 # Seconds on each read. A search must not hold up a brief; filling the index may wait for a busy disk.
-SEARCH_TIMEOUT = httpx.Timeout(2.0, connect=1.0)
-UPKEEP_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+SEARCH_SECONDS = 2.0
+UPKEEP_SECONDS = 30.0
 PAGE = 1_000
 
 
@@ -42,7 +42,7 @@ class VectorIndex:
 
     url: str
     collection: str = COLLECTION
-    timeout: httpx.Timeout = UPKEEP_TIMEOUT
+    seconds: float = UPKEEP_SECONDS
 
     def nearest(self, vector: Vectors, *, limit: int) -> list[int]:
         """Return up to `limit` passage ids, nearest first. `vector` has unit length, shape (384,)."""
@@ -87,14 +87,14 @@ class VectorIndex:
     def reset(self) -> None:
         """Drop the collection, broken or not, and make an empty one."""
         with _named_errors(self.url):
-            client = _client(self.url, self.timeout)
+            client = _client(self.url, self.seconds)
             if self.collection in [known.name for known in client.list_collections()]:
                 client.delete_collection(self.collection)
             self._collection(create=True)
 
     def _collection(self, *, create: bool = False) -> Any:
         # The embedding function is ours: Chroma's default one would fetch a model from the network.
-        client = _client(self.url, self.timeout)
+        client = _client(self.url, self.seconds)
         open_collection = client.get_or_create_collection if create else client.get_collection
         return open_collection(self.collection, embedding_function=None)
 
@@ -105,14 +105,14 @@ def import_client() -> None:
 
 
 @functools.cache
-def _client(url: str, timeout: httpx.Timeout) -> Any:
+def _client(url: str, seconds: float) -> Any:
     import chromadb
     from chromadb.config import Settings
 
     address = urlsplit(url)
     port = address.port or (443 if address.scheme == "https" else 80)
     # The client's own session waits for ever, already while it is constructed: ask first, and set the limit right after.
-    httpx.get(f"{url.rstrip('/')}/api/v2/heartbeat", timeout=timeout).raise_for_status()
+    httpx.get(f"{url.rstrip('/')}/api/v2/heartbeat", timeout=seconds).raise_for_status()
     client = chromadb.HttpClient(
         host=address.hostname or "",
         port=port,
@@ -120,7 +120,7 @@ def _client(url: str, timeout: httpx.Timeout) -> Any:
         settings=Settings(anonymized_telemetry=False),
     )
     session: httpx.Client = client._server._session  # type: ignore[attr-defined]  # there is no public way to it
-    session.timeout = timeout
+    session.timeout = httpx.Timeout(seconds)
     session.event_hooks = {"response": [_refuse_unexplained]}
     return client
 

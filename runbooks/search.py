@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from runbooks.chunking import split_names
 from runbooks.embedding import EmbeddingUnavailable, embed_query, load_query_model
-from runbooks.index import SEARCH_TIMEOUT, IndexUnavailable, VectorIndex, import_client
+from runbooks.index import SEARCH_SECONDS, IndexUnavailable, VectorIndex, import_client
 from runbooks.models import Chunk, Revision
 from runbooks.passages import Passage, SearchResult
 
@@ -75,7 +75,7 @@ def warm_up() -> None:
 
 def _by_vector(text: str, wanted: _Filter) -> list[int]:
     limit = FILTERED_CANDIDATES if wanted.services or wanted.kinds else CANDIDATES
-    return VectorIndex(settings.CHROMA_URL, timeout=SEARCH_TIMEOUT).nearest(embed_query(text), limit=limit)
+    return VectorIndex(settings.CHROMA_URL, seconds=SEARCH_SECONDS).nearest(embed_query(text), limit=limit)
 
 
 def _by_words(text: str, wanted: _Filter) -> list[int]:

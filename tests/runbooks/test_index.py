@@ -2,7 +2,6 @@
 
 import socket
 
-import httpx
 import numpy as np
 import pytest
 from pytest_httpserver import HTTPServer
@@ -66,7 +65,7 @@ def test_a_server_that_never_answers_does_not_hold_anybody_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(IndexUnavailable, match="Timeout"):
-            VectorIndex(url, timeout=httpx.Timeout(0.3)).nearest(vectors(1)[1], limit=1)
+            VectorIndex(url, seconds=0.3).nearest(vectors(1)[1], limit=1)
 
 
 def test_another_program_on_the_port_is_an_unavailable_index(httpserver: HTTPServer) -> None:
