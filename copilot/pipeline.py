@@ -34,6 +34,7 @@ LONGEST = timedelta(minutes=15)  # of an incident's own time: what came later sa
 REFERENCE = timedelta(minutes=30)  # before it: what usual looks like
 AFTERWARDS = timedelta(minutes=2)  # after the newest anomaly
 SHORTEST = timedelta(minutes=1)
+LOOK_AGAIN = timedelta(minutes=2)  # after the last look, while an incident is young
 
 
 @dataclass
@@ -111,7 +112,9 @@ def _search(query: str, kind: str) -> SearchResult:
 def _keep(
     incident: Incident, bundle: bundles.EvidenceBundle, brief: briefs.Brief, stages: Stages, *, now: datetime
 ) -> None:
-    """Store the result, tell open pages, and have the model's prompt warmed: one transaction."""
+    """Store the result, tell open pages, and have it explained in words if that is news: one transaction."""
+    before = Investigation.objects.get(incident=incident).evidence
+    is_news = not before or _leader(bundles.from_json(before)) != _leader(bundle)
     with transaction.atomic():
         Investigation.objects.filter(incident=incident).update(
             state=Investigation.State.READY,
@@ -124,7 +127,13 @@ def _keep(
         )
         TimelineEntry.objects.bulk_create(_timeline(incident, bundle, brief, now=now), ignore_conflicts=True)
         events.publish(incident_id=incident.pk, kind="investigation.ready", payload={})
-        outbox.enqueue(task="copilot.tasks.warm", arguments=[incident.pk], queue="chat")
+        if is_news:
+            outbox.enqueue(task="copilot.tasks.warm", arguments=[incident.pk], queue="chat")
+
+
+def _leader(bundle: bundles.EvidenceBundle) -> str:
+    """Return the service that probably caused it, "" while none stands out."""
+    return next((h.service for h in bundle.hypotheses if h.verdict == "likely"), "")
 
 
 def _timeline(
@@ -142,12 +151,14 @@ def _timeline(
         for item in bundle.items
         if item.kind is bundles.Kind.CHANGE
     ]
-    leading = next((h.service for h in bundle.hypotheses if h.verdict == "likely"), "")
+    leading = _leader(bundle)
     ready = (
         f"Brief ready: probably {leading} ({brief.confidence:.2f})"
         if leading
         else "Brief ready: no cause stands out yet"
     )
+    if incident.timeline.filter(text=ready).exists():
+        return changes
     said = TimelineEntry(incident=incident, kind=TimelineEntry.Kind.COPILOT, happened_at=now, known_at=now, text=ready)
     return [*changes, said]
 
@@ -169,6 +180,25 @@ def request_again(incident_id: int, *, now: datetime) -> None:
             state=Investigation.State.WAITING, attempts=0, claimed_until=None, requested_at=now, failure=""
         )
         outbox.enqueue(task="copilot.tasks.investigate", arguments=[incident_id], queue="investigate")
+
+
+def look_again(*, now: datetime) -> int:
+    """Investigate open live incidents anew that have grown since their last look: young ones change by the minute. Return how many.
+
+    Evidence that was cited keeps its number (see `evidence.numbering`).
+    """
+    grown = Investigation.objects.filter(
+        state=Investigation.State.READY,
+        incident__source="live",
+        incident__status__in=(Incident.Status.OPEN, Incident.Status.ACKNOWLEDGED),
+        incident__started_at__gt=now - LONGEST,
+        incident__last_anomaly_at__gt=F("finished_at"),
+        finished_at__lt=now - LOOK_AGAIN,
+    )
+    found = list(grown.values_list("incident_id", flat=True))
+    for incident_id in found:
+        request_again(incident_id, now=now)
+    return len(found)
 
 
 def reclaim_expired(*, now: datetime) -> int:

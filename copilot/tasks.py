@@ -28,7 +28,8 @@ def answer(message_id: int) -> None:
 
 @shared_task(name="copilot.tasks.reclaim_expired")
 def reclaim_expired() -> None:
-    """Ask again for work whose worker died or whose retry is due."""
+    """Ask again for work whose worker died or whose retry is due, and for a new look at incidents that have grown."""
     now = timezone.now()
     pipeline.reclaim_expired(now=now)
+    pipeline.look_again(now=now)
     questions.reclaim_expired(now=now)

@@ -69,7 +69,8 @@ class Hypothesis:
 class EvidenceBundle:
     """Everything that the brief, the prompt and the page know about an incident.
 
-    `gaps` are sentences on what could not be seen and why; `hypotheses` likeliest first; `edges` caller to callee.
+    `gaps` are sentences on what could not be seen and why; `hypotheses` likeliest first; `edges` caller to callee. `earlier` are items of
+    former investigations of the same incident that this one no longer shows: an answer that cites one stays checkable.
     """
 
     gathered_at: datetime
@@ -81,10 +82,11 @@ class EvidenceBundle:
     gaps: tuple[str, ...]
     next_check: str
     edges: tuple[tuple[str, str], ...] = ()
+    earlier: tuple[Evidence, ...] = ()
 
     def get(self, evidence_id: str) -> Evidence | None:
         """Return the item with that id, or None."""
-        return next((item for item in self.items if item.id == evidence_id), None)
+        return next((item for item in (*self.items, *self.earlier) if item.id == evidence_id), None)
 
     def by_role(self, *roles: Role) -> tuple[Evidence, ...]:
         """Return the items with one of the roles, in order."""
@@ -99,19 +101,6 @@ def to_json(bundle: EvidenceBundle) -> dict[str, Any]:
 def from_json(data: Mapping[str, Any]) -> EvidenceBundle:
     """Return the bundle that `to_json` wrote. Raises KeyError or ValueError when it is not one."""
     moment = datetime.fromisoformat
-    items = tuple(
-        Evidence(
-            **{
-                **item,
-                "kind": Kind(item["kind"]),
-                "role": Role(item["role"]),
-                "start": moment(item["start"]),
-                "end": moment(item["end"]),
-                "excerpt": tuple(item["excerpt"]),
-            }
-        )
-        for item in data["items"]
-    )
     hypotheses = tuple(
         Hypothesis(**{**h, "supporting": tuple(h["supporting"]), "opposing": tuple(h["opposing"])})
         for h in data["hypotheses"]
@@ -121,11 +110,25 @@ def from_json(data: Mapping[str, Any]) -> EvidenceBundle:
         incident_start=moment(data["incident_start"]),
         incident_end=moment(data["incident_end"]),
         services=tuple(data["services"]),
-        items=items,
+        items=tuple(map(_item, data["items"])),
         hypotheses=hypotheses,
         gaps=tuple(data["gaps"]),
         next_check=data["next_check"],
         edges=tuple((caller, callee) for caller, callee in data["edges"]),
+        earlier=tuple(map(_item, data.get("earlier", ()))),
+    )
+
+
+def _item(data: Mapping[str, Any]) -> Evidence:
+    return Evidence(
+        **{
+            **data,
+            "kind": Kind(data["kind"]),
+            "role": Role(data["role"]),
+            "start": datetime.fromisoformat(data["start"]),
+            "end": datetime.fromisoformat(data["end"]),
+            "excerpt": tuple(data["excerpt"]),
+        }
     )
 
 

@@ -1,15 +1,16 @@
 """Gathers an incident's evidence: symptoms, then the cause, its rivals, what speaks against, context, and what to do."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from copilot.evidence import changes, logs, metrics, passages, precedents, traces
-from copilot.evidence.bundle import Evidence, EvidenceBundle, Role
+from copilot.evidence.bundle import Evidence, EvidenceBundle, Role, from_json
 from copilot.evidence.hypotheses import hypotheses_of
+from copilot.evidence.numbering import numbered
 from incidents.detection.anomaly import Direction, Episode
 from incidents.localization.suspects import Finding, Modality, Ranking
-from incidents.models import Anomaly, Incident
+from incidents.models import Anomaly, Incident, Investigation
 from incidents.telemetry.backend import TelemetryBackend, TelemetryError
 from incidents.telemetry.datamodel import LogRecord, MetricSeries, SeriesKey, Window
 from runbooks.passages import SearchResult
@@ -82,7 +83,7 @@ def gather(
         *_changes(sources),
         *_knowledge(incident, ranking, sources, search),
     ]
-    items = tuple(replace(item, id=f"E{number}") for number, item in enumerate(_once(drafts), start=1))
+    items, earlier = numbered(_once(drafts), former=_former(incident))
     return EvidenceBundle(
         gathered_at=now,
         incident_start=window.start,
@@ -93,7 +94,14 @@ def gather(
         gaps=tuple(dict.fromkeys([*_missing(ranking), *sources.gaps])),
         next_check=ranking.next_check,
         edges=ranking.edges,
+        earlier=earlier,
     )
+
+
+def _former(incident: Incident) -> EvidenceBundle | None:
+    """Return what an earlier investigation of the incident pinned; None at the first."""
+    found = Investigation.objects.filter(incident=incident).values_list("evidence", flat=True).first()
+    return from_json(found) if found else None
 
 
 def _symptoms(incident: Incident, sources: _Sources, services: Sequence[str]) -> Iterator[Evidence]:
