@@ -113,7 +113,8 @@ def _services(plan: Plan, elsewhere: set[str]) -> list[Component]:
     if "model-server" not in elsewhere:
         fetch = plan.model_file.parent == var / "models"
         server = model_server.program(file=plan.model_file, port=addresses.port(var, "model-server"), fetch=fetch)
-        found.append(Component(server, optional=True, gave_up=GAVE_UP))
+        # After the site: loading a model takes every core for some seconds, and pages work without it.
+        found.append(Component(server, needs=("web", "worker"), optional=True, gave_up=GAVE_UP))
     return found
 
 

@@ -38,9 +38,9 @@ def why_not_ready(url: str) -> str | None:
 
 
 def serve(*, data: Path, port: int) -> None:
-    """Become the Chroma server; ends the process when another one serves the same folder.
+    """Serve until the process is ended; ends it at once when another one serves the same folder.
 
-    Two servers on one folder lose vectors without an error, so the lock is inherited by the server itself.
+    Two servers on one folder lose vectors without an error; the lock goes with the process that serves.
     """
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = os.open(data / "in-use.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -51,9 +51,10 @@ def serve(*, data: Path, port: int) -> None:
         sys.exit(f"{data} is in use by process {owner}: two servers on one folder lose vectors. Stop that one first.")
     os.ftruncate(lock, 0)
     os.write(lock, str(os.getpid()).encode())
-    os.set_inheritable(lock, True)
-    chroma = str(Path(sys.executable).with_name("chroma"))
-    os.execv(chroma, [chroma, "run", "--path", str(data), "--host", HOST, "--port", str(port)])  # noqa: S606 - no shell
+    # The server without Chroma's Python package around it, whose import takes a second and 50 MB.
+    import chromadb_rust_bindings
+
+    chromadb_rust_bindings.cli(["chroma", "run", "--path", str(data), "--host", HOST, "--port", str(port)])
 
 
 if __name__ == "__main__":
