@@ -5,19 +5,25 @@ What surrounds a secret stays readable: `password=[masked]`, `https://shop:[mask
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from django.conf import settings
 
-SHORT = 512  # characters; longer texts are rarely the same twice, so they are not kept in the cache
-
 
 def mask(text: str) -> str:
     """Return the text with secrets and personal data replaced by `[masked]` or `[kind]`; IP addresses only if COPILOT_MASK_IPS is on."""
-    if len(text) <= SHORT:
-        return _mask_short(text, settings.MASK_IP_ADDRESSES)
-    return _mask(text, settings.MASK_IP_ADDRESSES)
+    lowered = text.lower()
+    for hints, pattern, replacement in RULES:
+        for hint in hints:
+            if hint in lowered:
+                text = pattern.sub(replacement, text)
+                break
+    if LONG_NUMBER.search(text):
+        text = CARD_LIKE.sub(_card, text)
+    if settings.MASK_IP_ADDRESSES:
+        for address in ADDRESSES:
+            text = address.sub("[ip]", text)
+    return text
 
 
 class Rule(NamedTuple):
@@ -125,21 +131,3 @@ ADDRESSES: Sequence[re.Pattern[str]] = (
         r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}(?![\w:])|(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){1,6}(?::[0-9A-Fa-f]{1,4}){1,6}(?![\w:])"
     ),
 )
-
-
-def _mask(text: str, addresses: bool) -> str:
-    lowered = text.lower()
-    for hints, pattern, replacement in RULES:
-        for hint in hints:
-            if hint in lowered:
-                text = pattern.sub(replacement, text)
-                break
-    if LONG_NUMBER.search(text):
-        text = CARD_LIKE.sub(_card, text)
-    if addresses:
-        for address in ADDRESSES:
-            text = address.sub("[ip]", text)
-    return text
-
-
-_mask_short = lru_cache(maxsize=32_768)(_mask)

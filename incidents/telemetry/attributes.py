@@ -13,6 +13,7 @@ MASKED = "[masked]"
 EMPTY = "{}"
 LONGEST_VALUE = 2_048  # characters
 LONGEST_KEY = 128
+SHORT = 256  # characters; longer texts are rarely the same twice
 MOST_ATTRIBUTES = 128
 DEEPEST = 6
 INT64 = 1 << 63
@@ -25,10 +26,15 @@ SECRET_KEY = re.compile(
 )
 
 
-@lru_cache(maxsize=4_096)
 def is_secret_key(key: str) -> bool:
     """Say whether an attribute of this name is masked whole: authorization, cookie, password, api_key, token, secret and the like."""
     return SECRET_KEY.search(key) is not None
+
+
+@lru_cache(maxsize=8_192)
+def _key(key: str) -> tuple[str, bool]:
+    """Return a key as it is kept, and whether its value is masked whole."""
+    return _clean(key, str, LONGEST_KEY), is_secret_key(key)
 
 
 def clean(text: str, *, mask: Mask, longest: int = LONGEST_VALUE) -> str:
@@ -36,6 +42,10 @@ def clean(text: str, *, mask: Mask, longest: int = LONGEST_VALUE) -> str:
 
     It is masked before it is cut, so that a secret is never left as half of itself.
     """
+    return _clean_short(text, mask, longest) if len(text) <= SHORT else _clean(text, mask, longest)
+
+
+def _clean(text: str, mask: Mask, longest: int) -> str:
     if not text.isascii():
         text = text.encode("utf-8", "replace").decode()
     if "\0" in text:
@@ -44,25 +54,25 @@ def clean(text: str, *, mask: Mask, longest: int = LONGEST_VALUE) -> str:
     return text if len(text) <= longest else f"{text[:longest]}…"
 
 
+# Names, routes and hosts come again and again; most of an exporter's text is found here.
+_clean_short = lru_cache(maxsize=65_536)(_clean)
+
+
 def as_text(attributes: Mapping[str, object], *, mask: Mask) -> str:
     """Return the attributes as JSON text with sorted keys, masked; at most 128 of them, the rest are dropped with a mark."""
     if not attributes:
         return EMPTY
     kept: dict[str, object] = {}
     for key, value in attributes.items():
-        if len(kept) == MOST_ATTRIBUTES:
+        name, secret = _key(key)
+        if value.__class__ is str:
+            kept[name] = MASKED if secret else clean(value, mask=mask)
+        else:
+            kept[name] = _clean_value(value, mask=mask, secret=secret, depth=1)
+        if len(kept) == MOST_ATTRIBUTES < len(attributes):
             kept["…"] = f"{len(attributes) - MOST_ATTRIBUTES} more attributes were dropped"
             break
-        if value.__class__ is str:
-            kept[_clean_key(key)] = MASKED if is_secret_key(key) else clean(value, mask=mask)
-        else:
-            kept[_clean_key(key)] = _clean_value(value, mask=mask, secret=is_secret_key(key), depth=1)
     return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
-
-
-@lru_cache(maxsize=4_096)
-def _clean_key(key: str) -> str:
-    return clean(key, mask=str, longest=LONGEST_KEY)
 
 
 def _clean_value(value: object, *, mask: Mask, secret: bool, depth: int) -> object:
@@ -76,10 +86,11 @@ def _clean_value(value: object, *, mask: Mask, secret: bool, depth: int) -> obje
     if isinstance(value, Mapping):
         if depth >= DEEPEST:
             return "nested too deeply"
-        return {
-            _clean_key(key): _clean_value(inner, mask=mask, secret=secret or is_secret_key(key), depth=depth + 1)
-            for key, inner in list(value.items())[:MOST_ATTRIBUTES]
-        }
+        nested: dict[str, object] = {}
+        for key, inner in list(value.items())[:MOST_ATTRIBUTES]:
+            name, named_secret = _key(key)
+            nested[name] = _clean_value(inner, mask=mask, secret=secret or named_secret, depth=depth + 1)
+        return nested
     if isinstance(value, list):
         if depth >= DEEPEST:
             return "nested too deeply"
