@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from copilot import pipeline
+from copilot import events, pipeline
 from copilot.answers import questions
 from copilot.llm.chat_model import chat_model
 
@@ -12,6 +12,12 @@ from copilot.llm.chat_model import chat_model
 def investigate(incident_id: int) -> None:
     """Explain an incident: its evidence and its brief."""
     pipeline.investigate(incident_id, now=timezone.now())
+
+
+@shared_task(name="copilot.tasks.announce")
+def announce(incident_id: int) -> None:
+    """Tell open pages that detection has changed an incident or its timeline."""
+    events.publish(incident_id=incident_id, kind="incident.changed", payload={})
 
 
 @shared_task(name="copilot.tasks.warm")

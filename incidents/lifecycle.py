@@ -42,6 +42,7 @@ def open_or_join(group: AnomalyGroup, *, source: str, now: datetime) -> Incident
     with transaction.atomic():
         _one_at_a_time(source)
         incident, is_known = _incident_of(group, source=source)
+        entries = incident.timeline.count() if incident else 0
         if incident is None:
             incident = _open(group, source=source, now=now)
         elif incident.status == Status.RESOLVED:
@@ -49,6 +50,8 @@ def open_or_join(group: AnomalyGroup, *, source: str, now: datetime) -> Incident
         else:
             _join(incident, group, is_known=is_known, now=now)
         _note_recovery(incident, now=now)
+        if incident.timeline.count() > entries:  # open pages should show it
+            outbox.enqueue(task="copilot.tasks.announce", arguments=[incident.pk], queue="intake")
         return incident
 
 

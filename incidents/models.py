@@ -101,7 +101,9 @@ class Anomaly(models.Model):
         verbose_name_plural = "anomalies"
         ordering = ("started_at",)
         constraints = [
-            models.UniqueConstraint(fields=("incident", "service", "name", "attributes", "started_at"), name="episode_once")
+            models.UniqueConstraint(
+                fields=("incident", "service", "name", "attributes", "started_at"), name="episode_once"
+            )
         ]
 
     def __str__(self) -> str:

@@ -29,7 +29,9 @@ class TelemetryBackend(Protocol):
     def fetch_trace(self, trace_id: bytes) -> list[Span]:
         """Return one trace's spans by start; empty when it is unknown."""
 
-    def fetch_logs(self, window: Window, *, services: Sequence[str] | None = None, limit: int = 50_000) -> list[LogRecord]:
+    def fetch_logs(
+        self, window: Window, *, services: Sequence[str] | None = None, limit: int = 50_000
+    ) -> list[LogRecord]:
         """Return the log lines in the window in time order; at most `limit`, the newest when there are more."""
 
     def fetch_changes(self, window: Window) -> list[ChangeRecord]:
