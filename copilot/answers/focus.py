@@ -110,7 +110,7 @@ def _verdict_on(service: str, bundle: EvidenceBundle) -> CheckedClaim:
                 "possible": f"Possibly: {service} has {hypothesis.score:.2f} of the blame, which does not settle it",
             }.get(hypothesis.verdict, f"No: {service} was ruled out")
             cites = hypothesis.opposing if hypothesis.verdict == "ruled out" else hypothesis.supporting
-            return _said(f"{start}. {hypothesis.sentence.rstrip('.')}.", *cites)
+            return _said(f"{start}; {hypothesis.sentence.rstrip('.')}.", *cites)
     items = [item.id for item in bundle.items if item.service == service]
     if items:
         return _said(f"Nothing points to {service} as the cause, though it shows in the evidence.", *items[:2])

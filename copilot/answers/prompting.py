@@ -19,6 +19,14 @@ QUESTION, FACTS, HISTORY = 360, 360, 220
 OUTPUT_TOKENS = 320
 # What is left out last when the bundle is too large.
 _ORDER = (Role.CAUSE, Role.SYMPTOM, Role.AGAINST, Role.CONTEXT, Role.RIVAL, Role.REMEDY)
+_HEADINGS = {
+    Role.SYMPTOM: "Symptoms",
+    Role.CAUSE: "For the leading suspect",
+    Role.RIVAL: "For other suspects",
+    Role.AGAINST: "Against a suspect",
+    Role.CONTEXT: "Context",
+    Role.REMEDY: "What helped or may help",
+}
 
 Mask = Callable[[str], str]
 
@@ -72,7 +80,7 @@ def _system(bundle: EvidenceBundle, items: Sequence[Evidence]) -> str:
         began=f"{bundle.incident_start:%Y-%m-%d %H:%M:%S}",
         until=f"{bundle.incident_end:%H:%M:%S}",
         affected=clean(", ".join(bundle.services), limit=200) or "unknown",
-        evidence=[_line(item) for item in items],
+        evidence=_lines(items),
         verdicts=[_verdict(hypothesis) for hypothesis in bundle.hypotheses[:5]] or ["No service stands out."],
         gaps=[f"- {clean(gap, limit=120)}" for gap in bundle.gaps[:3]],
     )
@@ -91,10 +99,19 @@ def _chosen(bundle: EvidenceBundle, *, tokens: int) -> list[Evidence]:
 
 
 def _line(item: Evidence) -> str:
-    text = f"{item.id} {item.role.value}: {clean(item.statement, limit=LINE)}"
+    text = clean(item.statement, limit=LINE)
     if item.kind is Kind.PASSAGE and item.excerpt:
-        text = f"{item.id} runbook “{clean(item.title, limit=80)}”: {clean(' '.join(item.excerpt), limit=PASSAGE)}"
-    return text
+        text = f"{clean(item.title, limit=80)}: {clean(' '.join(item.excerpt), limit=PASSAGE)}"
+    return f"[{item.id}] {text}"
+
+
+def _lines(items: Sequence[Evidence]) -> list[str]:
+    """Return the items under a heading for each role, in the order in which one reads about an incident."""
+    lines = []
+    for role, heading in _HEADINGS.items():
+        found = [_line(item) for item in items if item.role is role]
+        lines += [f"{heading}:", *found] if found else []
+    return lines
 
 
 def _verdict(hypothesis: Hypothesis) -> str:
