@@ -14,9 +14,8 @@ from incidents.telemetry.datamodel import LogRecord
 MAX_CHARACTERS, MAX_TOKENS = 400, 24
 MAX_TEMPLATES = 2_000  # per service; the least recently used one makes room
 MAX_WORDS = 100_000  # remembered; more are masked anew each time
-SIMILARITY = 0.5
-# Level and place in the code lead the tree, then the first word: lines of different origin never share a template.
-TREE_DEPTH = 5
+SIMILARITY = 0.4  # the published default
+TREE_DEPTH = 5  # the number of words and the first two of them lead to the candidates
 
 # Tried only on words that hold a digit.
 _VALUE = re.compile(
@@ -71,59 +70,63 @@ class _Words:
 
 
 @dataclass
-class _Service:
-    tree: Drain = field(default_factory=lambda: Drain(
-        depth=TREE_DEPTH, sim_th=SIMILARITY, max_clusters=MAX_TEMPLATES, parametrize_numeric_tokens=False
-    ))  # fmt: skip
+class _Origin:
+    """The templates of one origin: a service, a level and a place in the code. Lines of different origin never share a template."""
+
+    tree: Drain = field(
+        default_factory=lambda: Drain(
+            depth=TREE_DEPTH, sim_th=SIMILARITY, max_clusters=MAX_TEMPLATES, parametrize_numeric_tokens=False
+        )
+    )
     known: dict[str, int] = field(default_factory=dict)
+    numbers: dict[int, int] = field(default_factory=dict)
 
 
 def template_lines(lines: Sequence[LogRecord]) -> TemplatedLines:
     """Return the template of each line, found for each service apart, in the order given.
 
-    A line is cut, its values are masked, and its level and place in the code are put first. Source: He et al. 2017 (Drain).
+    A line is cut, its values are masked, and its level and place in the code are kept apart. Source: He et al. 2017 (Drain).
     """
-    services: dict[str, _Service] = {}
+    origins: dict[tuple[str, str], _Origin] = {}
     words = _Words()
-    numbers: dict[tuple[str, int], int] = {}
     texts: list[str] = []
     owners: list[str] = []
     bad: list[bool] = []
     template = np.empty(len(lines), dtype=np.int64)
     for place, line in enumerate(lines):
-        service = services.setdefault(line.service, _Service())
-        masked = mask_values(line.body, words)
-        cluster = service.known.get(masked)
+        head, masked = split_line(line.body, words)
+        origin = origins.setdefault((line.service, head), _Origin())
+        cluster = origin.known.get(masked)
         if cluster is None:
-            found, _ = service.tree.add_log_message(masked)
-            cluster = service.known[masked] = found.cluster_id
-            number = numbers.setdefault((line.service, cluster), len(texts))
+            found, _ = origin.tree.add_log_message(masked)
+            cluster = origin.known[masked] = found.cluster_id
+            number = origin.numbers.setdefault(cluster, len(texts))
             if number == len(texts):
                 texts.append("")
                 owners.append(line.service)
                 bad.append(is_alarming(line))
-            texts[number] = found.get_template()
-        template[place] = numbers[line.service, cluster]
+            texts[number] = f"{head} {found.get_template()}".strip()
+        template[place] = origin.numbers[cluster]
     return TemplatedLines(template, texts, owners, bad)
 
 
-def mask_values(body: str, words: _Words) -> str:
-    """Return the line cut to size, values replaced by <*>, with level and place in the code (if any) in front."""
-    level = place = "-"
+def split_line(body: str, words: _Words) -> tuple[str, str]:
+    """Return a line's head (level and place in the code, as far as it tells) and the rest, cut to size, its values replaced by <*>."""
+    level = place = ""
     tokens: list[str] = []
     for number, word in enumerate(body[:MAX_CHARACTERS].split()[:MAX_TOKENS]):
         if not _DIGIT.search(word):
-            if level == "-" and number < LEVEL_WITHIN and word.strip("[]()|:,-").upper() in _LEVELS:
+            if not level and number < LEVEL_WITHIN and word.strip("[]()|:,-").upper() in _LEVELS:
                 level = word.strip("[]()|:,-").upper()
             else:
                 tokens.append(word)
             continue
         masked = words.mask(word)
-        if place == "-" and masked == word and _PLACE.fullmatch(word):
+        if not place and masked == word and _PLACE.fullmatch(word):
             place = word.strip("[]():")
         elif tokens or masked != "<*>":
             tokens.append(masked)
-    return " ".join([level, place, *tokens])
+    return f"{level} {place}".strip(), " ".join(tokens)
 
 
 def is_alarming(line: LogRecord) -> bool:

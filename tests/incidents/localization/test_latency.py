@@ -1,0 +1,77 @@
+from incidents.localization.latency import Slowdown, blame_hops, hops, own_time
+from incidents.localization.topology import edges
+from incidents.localization.traces import TraceView, join
+from incidents.telemetry.datamodel import Span, span_table
+
+MS = 1_000_000
+
+
+def system(*, calls: int, first: int, delay: dict[tuple[str, str], float], own: dict[str, float]) -> list[Span]:
+    """The front calls three services, one of which calls a fourth; `delay` is added between two, `own` within one, in milliseconds."""
+    spans = []
+    for call in range(calls):
+        base, trace = first + call * 20, (first + call).to_bytes(16)
+
+        def took(service: str, usual: float, call: int = call) -> float:
+            return (usual + own.get(service, 0)) * (1 + 0.05 * (call % 5))
+
+        deep = took("deep", 5)
+        inner = {
+            "left": took("left", 8),
+            "middle": took("middle", 6),
+            "right": took("right", 4) + deep + 2 + delay.get(("right", "deep"), 0),
+        }
+        spans.append(Span(trace, base + 1, 0, "front", "GET /", 2, 0, int(1000 * MS), False, "{}"))
+        for place, (service, inside) in enumerate(inner.items()):
+            outside = inside + 2 + delay.get(("front", service), 0)
+            client, server = base + 2 + 2 * place, base + 3 + 2 * place
+            spans.append(
+                Span(trace, client, base + 1, "front", f"call {service}", 3, place * MS, int(outside * MS), False, "{}")
+            )
+            spans.append(Span(trace, server, client, service, "serve", 2, place * MS, int(inside * MS), False, "{}"))
+        gap = deep + 2 + delay.get(("right", "deep"), 0)
+        spans.append(Span(trace, base + 10, base + 7, "right", "call deep", 3, 2 * MS, int(gap * MS), False, "{}"))
+        spans.append(Span(trace, base + 11, base + 10, "deep", "serve", 2, 2 * MS, int(deep * MS), False, "{}"))
+    return spans
+
+
+def seen(*, delay: dict[tuple[str, str], float] | None = None, own: dict[str, float] | None = None) -> TraceView:
+    before = span_table(system(calls=60, first=0, delay={}, own={}))
+    after = span_table(system(calls=40, first=10_000, delay=delay or {}, own=own or {}))
+    return join(baseline=None, reference=before, incident=after)
+
+
+def blamed(view: TraceView) -> dict[str, list[Slowdown]]:
+    return blame_hops(hops(view), edges=edges(view))
+
+
+def test_time_lost_inside_is_found_there_and_not_in_callers() -> None:
+    slow = own_time(seen(own={"deep": 400}))
+    assert (slow[0].service, slow[0].operation) == ("deep", "serve")
+    assert 0.3 < slow[0].after < 0.6
+    assert slow[0].before < 0.01
+    assert all(one.strength < 1 for one in slow[1:])
+
+
+def test_one_slow_hop_is_held_against_the_callee() -> None:
+    assert list(blamed(seen(delay={("right", "deep"): 300}))) == ["deep"]
+
+
+def test_when_all_of_a_services_hops_are_slow_it_is_to_blame() -> None:
+    everywhere = {("front", "left"): 200.0, ("front", "middle"): 200.0, ("front", "right"): 200.0}
+    assert list(blamed(seen(delay=everywhere))) == ["front"]
+    assert list(blamed(seen(delay={("front", "right"): 300, ("right", "deep"): 300}))) == ["right"]
+
+
+def test_a_healthy_system_loses_no_time() -> None:
+    view = seen()
+    assert own_time(view) == [] or own_time(view)[0].strength < 0.5
+    assert blamed(view) == {}
+
+
+def test_nothing_to_compare_with_finds_nothing() -> None:
+    alone = join(
+        baseline=None, reference=span_table([]), incident=span_table(system(calls=5, first=0, delay={}, own={}))
+    )
+    assert own_time(alone) == []
+    assert hops(alone) == []
