@@ -19,7 +19,11 @@ def test_every_setting_is_described() -> None:
 
 
 def test_every_command_is_described() -> None:
-    names = {path.stem for app in ("copilot", "incidents", "runbooks") for path in (ROOT / app).glob("management/commands/[a-z]*.py")}
+    names = {
+        path.stem
+        for app in ("copilot", "incidents", "runbooks")
+        for path in (ROOT / app).glob("management/commands/[a-z]*.py")
+    }
     assert {"up", "replay"} <= names
     assert not sorted(name for name in names if f"manage.py {name}" not in text())
 
