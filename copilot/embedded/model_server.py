@@ -37,7 +37,7 @@ def program(*, file: Path, port: int, fetch: bool) -> Program:
             *(sys.executable, "-m", "copilot.embedded.model_server", "--file", str(file), "--port", str(port)),
             *(["--fetch"] if fetch else []),
         ),
-        ready=lambda: why_not_ready(f"http://{HOST}:{port}"),
+        ready=lambda: model_file.progress(file) or why_not_ready(f"http://{HOST}:{port}"),
         variables={"PYTHONUNBUFFERED": "1"},
         folder=Path(__file__).resolve().parents[2],
         stop_seconds=10,

