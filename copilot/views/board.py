@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 from copilot.evidence.bundle import EvidenceBundle, from_json
 from copilot.evidence.wording import span_of_time
 from copilot.views.sparkline import Sparkline, sparkline
-from copilot.views.verdict import LIVE, is_over, lasted
+from copilot.views.verdict import LEAST_SHARE, LIVE, is_over, lasted
 from incidents.models import Incident, Investigation, Service
 
 SHOWN_ACTIVE = 50
@@ -126,7 +126,7 @@ def _because(bundle: EvidenceBundle | None, investigation: Investigation | None)
         failed = investigation is not None and investigation.state == Investigation.State.FAILED
         return "No explanation: the investigation failed." if failed else "Evidence is being gathered."
     leading = next((h for h in bundle.hypotheses if h.verdict != "ruled out"), None)
-    if leading is None:
+    if leading is None or leading.score < LEAST_SHARE:
         return "No service stands out."
     start = "Probably" if leading.verdict == "likely" else "Possibly"
     return f"{start} {leading.service} ({leading.score:.2f}): {leading.sentence}"

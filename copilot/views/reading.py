@@ -12,6 +12,7 @@ from copilot.llm import chat_model
 from copilot.views.claims import ShownClaim, shown
 from copilot.views.evidence_cards import Card, cards
 from copilot.views.service_map import ServiceMap, service_map
+from copilot.views.verdict import LEAST_SHARE, leading_suspect
 from incidents.models import Incident, Investigation
 
 MODEL_STATUS_SECONDS = 10
@@ -153,7 +154,7 @@ def suggested_questions(bundle: EvidenceBundle | None) -> tuple[str, ...]:
     """Return questions that the evidence can answer."""
     if bundle is None:
         return ()
-    likely = [h.service for h in bundle.hypotheses if h.verdict != "ruled out"]
+    likely = [h.service for h in bundle.hypotheses if h.verdict != "ruled out" and h.score >= LEAST_SHARE]
     asked = ["What changed?"]
     if likely:
         asked.insert(0, f"Why {likely[0]}?")
@@ -181,9 +182,11 @@ def _hypotheses(bundle: EvidenceBundle, *, known: Collection[str]) -> tuple[Show
             opposing=tuple(cite for cite in h.opposing if cite in known),
         )
         for h in bundle.hypotheses
+        # One without a share and without evidence says nothing.
+        if h.score >= LEAST_SHARE or h.supporting or h.opposing
     )
 
 
 def _left_over(bundle: EvidenceBundle) -> str:
     rest = 1.0 - sum(h.score for h in bundle.hypotheses if h.verdict != "ruled out")
-    return f"{rest:.2f} left for anything else" if bundle.hypotheses and rest >= 0.005 else ""
+    return f"{rest:.2f} left for anything else" if leading_suspect(bundle) and rest >= LEAST_SHARE else ""

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from copilot.evidence.bundle import EvidenceBundle
+from copilot.views.verdict import LEAST_SHARE, leading_suspect
 
-NODE_WIDTH, NODE_HEIGHT = 90, 40
+NODE_WIDTH, NARROW_WIDTH, NODE_HEIGHT = 108, 90, 40
 GAP_X, GAP_Y = 24, 14
 MOST_NODES = 14
-NAME_LENGTH = 13
+FEW_COLUMNS = 3
+LETTER = 6.6  # pixels, on average
 Edges = Sequence[tuple[str, str]]
 
 
@@ -23,12 +25,13 @@ class Node:
     sub: str
     x: int
     y: int
+    width: int
     is_root: bool
     is_hit: bool
 
     @property
     def middle_x(self) -> int:
-        return self.x + NODE_WIDTH // 2
+        return self.x + self.width // 2
 
     @property
     def baseline(self) -> int:
@@ -62,7 +65,7 @@ class ServiceMap:
 
 def service_map(bundle: EvidenceBundle) -> ServiceMap | None:
     """Return the map of the incident's services and their neighbours; None when no calls are known."""
-    root = next((h.service for h in bundle.hypotheses if h.verdict != "ruled out"), "")
+    root = leading_suspect(bundle)
     affected = {*bundle.services, root} - {""}
     edges = sorted({(caller, callee) for caller, callee in bundle.edges if caller != callee})
     if not edges:
@@ -70,14 +73,19 @@ def service_map(bundle: EvidenceBundle) -> ServiceMap | None:
     kept, left_out = _nearest(edges, affected)
     edges = [edge for edge in edges if set(edge) <= kept]
     columns = _columns(edges, kept)
+    width = NODE_WIDTH if len(columns) <= FEW_COLUMNS else NARROW_WIDTH
+    letters = int(width / LETTER)
     height = max(len(column) for column in columns) * (NODE_HEIGHT + GAP_Y) - GAP_Y + 4
-    shares = {h.service: f"{h.score:.2f}" for h in bundle.hypotheses if h.verdict != "ruled out"}
+    shares = {
+        h.service: f"{h.score:.2f}" for h in bundle.hypotheses if h.verdict != "ruled out" and h.score >= LEAST_SHARE
+    }
     nodes = {
         name: Node(
             name=name,
-            label=name if len(name) <= NAME_LENGTH else name[: NAME_LENGTH - 1] + "…",
+            label=name if len(name) <= letters else name[: letters - 1] + "…",
             sub=shares.get(name, ""),
-            x=2 + place * (NODE_WIDTH + GAP_X),
+            x=2 + place * (width + GAP_X),
+            width=width,
             y=2 + round((height - 4 - len(column) * (NODE_HEIGHT + GAP_Y) + GAP_Y) / 2) + row * (NODE_HEIGHT + GAP_Y),
             is_root=name == root,
             is_hit=name in affected,
@@ -86,7 +94,7 @@ def service_map(bundle: EvidenceBundle) -> ServiceMap | None:
         for row, name in enumerate(column)
     }
     return ServiceMap(
-        width=4 + len(columns) * (NODE_WIDTH + GAP_X) - GAP_X,
+        width=4 + len(columns) * (width + GAP_X) - GAP_X,
         height=height,
         nodes=tuple(nodes.values()),
         arrows=tuple(_arrow(nodes[a], nodes[b], is_hot=a in affected and b in affected) for a, b in edges),
@@ -144,7 +152,7 @@ def _mean_row(name: str, edges: Edges, rows: Mapping[str, int]) -> float:
 
 def _arrow(caller: Node, callee: Node, *, is_hot: bool) -> Arrow:
     if callee.x > caller.x:
-        x1, y1 = caller.x + NODE_WIDTH, caller.y + NODE_HEIGHT // 2
+        x1, y1 = caller.x + caller.width, caller.y + NODE_HEIGHT // 2
         x2, y2 = callee.x - 6, callee.y + NODE_HEIGHT // 2
         bend = (x2 - x1) // 2
         return Arrow(f"M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}", f"m{x2 - 2} {y2 - 4} 8 4-8 4z", is_hot)

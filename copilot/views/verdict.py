@@ -11,6 +11,7 @@ from incidents.models import Incident
 
 LIVE = "live"
 SYMPTOMS_SHOWN = 2
+LEAST_SHARE = 0.005  # a share of the blame that rounds to 0.00 is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,11 @@ def verdict_of(
     )
 
 
+def leading_suspect(bundle: EvidenceBundle) -> str:
+    """Return the service that carries most of the blame, "" when none carries any."""
+    return next((h.service for h in bundle.hypotheses if h.verdict != "ruled out" and h.score >= LEAST_SHARE), "")
+
+
 def is_over(incident: Incident) -> bool:
     """Say whether the duration has stopped growing."""
     return incident.status in {Incident.Status.MITIGATED, Incident.Status.RESOLVED}
@@ -145,7 +151,7 @@ def _affected(incident: Incident, bundle: EvidenceBundle | None) -> Fact:
 
 
 def _services(incident: Incident, bundle: EvidenceBundle | None) -> tuple[ServiceTag, ...]:
-    leading = next((h.service for h in bundle.hypotheses if h.verdict != "ruled out"), "") if bundle else ""
+    leading = leading_suspect(bundle) if bundle else ""
     names = list(dict.fromkeys([leading, *incident.services] if leading else incident.services))
     return tuple(ServiceTag(name, name in incident.services, name == leading) for name in names[:6])
 
