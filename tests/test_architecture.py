@@ -87,7 +87,7 @@ def test_no_exception_is_swallowed() -> None:
 
 
 def test_the_environment_is_read_in_one_place() -> None:
-    allowed = {"copilot/settings.py", "copilot/celery.py", "demo/shop/configuration.py"}
+    allowed = {"copilot/settings.py", "copilot/celery.py", "copilot/asgi.py", "demo/shop/configuration.py"}
     faults = [
         f"{path}:{node.lineno}"
         for path, tree in parsed(*PACKAGES)
