@@ -13,11 +13,10 @@ from django.conf import settings
 def mask(text: str) -> str:
     """Return the text with secrets and personal data replaced by `[masked]` or `[kind]`; IP addresses only if COPILOT_MASK_IPS is on."""
     lowered = text.lower()
-    for hints, pattern, replacement in RULES:
-        for hint in hints:
-            if hint in lowered:
-                text = pattern.sub(replacement, text)
-                break
+    for hint in HINTS:
+        if hint in lowered:
+            text = _apply_rules(text, lowered)
+            break
     if LONG_NUMBER.search(text):
         text = CARD_LIKE.sub(_card, text)
     if settings.MASK_IP_ADDRESSES:
@@ -131,3 +130,12 @@ ADDRESSES: Sequence[re.Pattern[str]] = (
         r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}(?![\w:])|(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){1,6}(?::[0-9A-Fa-f]{1,4}){1,6}(?![\w:])"
     ),
 )
+_ALL_HINTS = {hint for rule in RULES for hint in rule.hints}
+HINTS = tuple(hint for hint in _ALL_HINTS if not any(other in hint for other in _ALL_HINTS - {hint}))
+
+
+def _apply_rules(text: str, lowered: str) -> str:
+    for hints, pattern, replacement in RULES:
+        if any(hint in lowered for hint in hints):
+            text = pattern.sub(replacement, text)
+    return text
