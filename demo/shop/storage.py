@@ -38,7 +38,7 @@ def client_span(system: str, summary: str, text: str = "") -> Iterator[None]:
     attributes = {"db.system": system, "db.operation.name": summary.split(" ", 1)[0]}
     if text:
         attributes["db.query.text"] = " ".join(text.split())[:QUERY_TEXT_CHARACTERS]
-    with tracer.start_as_current_span(summary, kind=SpanKind.CLIENT, attributes=attributes):
+    with tracer.start_as_current_span(summary, kind=SpanKind.CLIENT, attributes=attributes, record_exception=False):
         yield
 
 
@@ -170,9 +170,13 @@ class Cache:
         return self._prefix + name
 
     async def get(self, name: str) -> str | None:
-        """Return the value, None when there is none."""
-        with client_span("redis", "GET"):
-            value = await self.client.get(self.key(name))
+        """Return the value, None when there is none. A cache that does not answer is a miss, and said so in the log."""
+        value = None
+        try:
+            with client_span("redis", "GET"):
+                value = await self.client.get(self.key(name))
+        except redis.RedisError as error:
+            log.warning("cache did not answer GET: %s", type(error).__name__)
         if value is None:
             self._misses += 1
             return None
@@ -181,8 +185,11 @@ class Cache:
 
     async def put(self, name: str, value: str, *, seconds: int) -> None:
         """Keep the value for that long, or up to twice as long: entries made together must not end together."""
-        with client_span("redis", "SET"):
-            await self.client.set(self.key(name), value, ex=random.randint(seconds, 2 * seconds))  # noqa: S311 - no secret
+        try:
+            with client_span("redis", "SET"):
+                await self.client.set(self.key(name), value, ex=random.randint(seconds, 2 * seconds))  # noqa: S311 - no secret
+        except redis.RedisError as error:
+            log.warning("cache did not answer SET: %s", type(error).__name__)
 
     async def forget_all(self) -> int:
         """Delete every key of this service and return how many there were."""

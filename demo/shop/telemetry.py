@@ -4,6 +4,7 @@ Only the SDK is used, no instrumentation package: the spans are made in `serving
 """
 
 import logging
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -28,8 +29,14 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from demo.shop.configuration import ServiceConfiguration
 
 TEAMS = {"storefront": "web", "catalog": "discovery", "cart": "web", "orders": "fulfilment", "payments": "payments"}
-CODE_FOLDER = (
-    f"{Path(__file__).resolve().parent.parent.parent}/"  # a stack trace names the code, not where it is installed
+# A stack trace names the code, not where it is installed.
+CODE_FOLDERS = tuple(
+    f"{folder}/"
+    for folder in (
+        Path(__file__).resolve().parent.parent.parent,
+        sysconfig.get_path("purelib"),
+        sysconfig.get_path("stdlib"),
+    )
 )
 EXPORT_SECONDS = 10  # time-out of one export
 BATCH_MILLISECONDS = 5_000
@@ -60,8 +67,7 @@ class OtlpHandler(logging.Handler):
             error = record.exc_info[1]
             attributes["exception.type"] = type(error).__qualname__
             attributes["exception.message"] = str(error)
-            trail = "".join(traceback.format_exception(error, limit=-6))
-            attributes["exception.stacktrace"] = trail.replace(CODE_FOLDER, "")
+            attributes["exception.stacktrace"] = _stack_trace(error)
         self._logger.emit(
             LogRecord(
                 timestamp=int(record.created * 1_000_000) * 1_000,
@@ -71,6 +77,13 @@ class OtlpHandler(logging.Handler):
                 attributes=attributes,
             )
         )
+
+
+def _stack_trace(error: BaseException) -> str:
+    text = "".join(traceback.format_exception(error, limit=-6))
+    for folder in sorted(CODE_FOLDERS, key=len, reverse=True):  # packages lie inside the project or the library
+        text = text.replace(folder, "")
+    return text
 
 
 @dataclass(frozen=True)
