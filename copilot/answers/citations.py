@@ -8,12 +8,18 @@ from copilot.evidence.bundle import Evidence, EvidenceBundle
 EVIDENCE_ID = re.compile(r"\bE\d{1,3}\b")
 # "[E1, E2]", "(E3)", "(see E1 and E4)": a citation written into the sentence.
 _BRACKETED = re.compile(r"\s*[\[(](?:see |cf\. )?E\d{1,3}(?:(?:,| and|, and|;|–|-)? ?E\d{1,3})*[\])]")
+# "E3: payments …": a label copied from the list of evidence.
+_LABEL = re.compile(r"^\s*(E\d{1,3})\s*(?::|-|–)\s+")
 
 
 def split(text: str, cites: Iterable[str]) -> tuple[str, tuple[str, ...]]:
     """Return the sentence without citations in brackets, and all ids that it cites, once each in order of appearance."""
     found = [*cites, *(id_ for bracket in _BRACKETED.findall(text) for id_ in EVIDENCE_ID.findall(bracket))]
-    return _BRACKETED.sub("", text).strip(), tuple(dict.fromkeys(found))
+    text = _BRACKETED.sub("", text).strip()
+    if label := _LABEL.match(text):
+        found.append(label[1])
+        text = text[label.end() :]
+    return text, tuple(dict.fromkeys(found))
 
 
 def known(cites: Iterable[str], bundle: EvidenceBundle) -> tuple[list[Evidence], list[str]]:

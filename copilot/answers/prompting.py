@@ -51,10 +51,11 @@ def write(
         user = _user(question, bundle=bundle, focus=focus, history=history[-turns:] if turns else (), extra=more)
         if estimate_tokens(user) <= QUESTION_TOKENS:
             break
+    least = 2 if len(focus.relevant) > 2 else 1  # a small model stops after one sentence that repeats the question
     return Prompt(
         system=redact(_system(bundle, chosen), mask=mask),
         user=redact(user, mask=mask),
-        schema=claim_stream.schema(tuple(item.id for item in bundle.items)) if bundle.items else None,
+        schema=claim_stream.schema(tuple(item.id for item in bundle.items), least=least) if bundle.items else None,
         max_tokens=OUTPUT_TOKENS,
     )
 

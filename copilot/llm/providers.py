@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FORMS = "openai:MODEL, anthropic:MODEL, ollama:MODEL, http://HOST:PORT/v1 (an OpenAI-compatible server), local, or none"
 KEY_NAMES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 LONGEST_RETRY_AFTER = timedelta(minutes=2)
+CONTEXT_TOKENS = 4096  # for Ollama, whose own default may be shorter than a prompt
 HOSTED_OUTPUT_TOKENS = 2000  # a model that thinks before it writes spends most of these on thinking
 
 
@@ -117,7 +118,7 @@ def _options(choice: Choice, prompt: Prompt) -> dict[str, Any]:
     if choice.provider == "anthropic":
         return {"max_tokens": HOSTED_OUTPUT_TOKENS, **schema}
     if choice.provider == "ollama":
-        return {"num_predict": prompt.max_tokens, **schema}
+        return {"options": {"num_ctx": CONTEXT_TOKENS, "num_predict": prompt.max_tokens, "temperature": 0.1}, **schema}
     # In `extra_body` LangChain's client leaves it alone; as an argument it would parse the reply a second time.
     limit = (
         {"max_completion_tokens": HOSTED_OUTPUT_TOKENS}
@@ -167,7 +168,7 @@ def _client(choice: Choice, timeout: float) -> "BaseChatModel":
         from langchain_ollama import ChatOllama
 
         client = {"timeout": timeout, "trust_env": not choice.is_on_this_machine}
-        return ChatOllama(model=choice.model, base_url=choice.url, num_ctx=4096, client_kwargs=client)
+        return ChatOllama(model=choice.model, base_url=choice.url, client_kwargs=client)
     from langchain_openai import ChatOpenAI
 
     # A proxy of the environment has no business between us and this machine.

@@ -72,8 +72,11 @@ def test_every_statement_of_the_evidence_supports_itself() -> None:
         assert found.verdict is Verdict.SUPPORTED, (item.statement, found.reason)
 
 
-def test_citations_in_the_sentence_count_and_leave_it() -> None:
-    found = verification.check("checkout p95 response time rose to 3.1 s [E1].", [], BUNDLE)
+@pytest.mark.parametrize(
+    "text", ["checkout p95 response time rose to 3.1 s [E1].", "E1: checkout p95 response time rose to 3.1 s."]
+)
+def test_citations_in_the_sentence_count_and_leave_it(text: str) -> None:
+    found = verification.check(text, [], BUNDLE)
     assert (found.text, found.cites, found.verdict) == (
         "checkout p95 response time rose to 3.1 s.",
         ("E1",),

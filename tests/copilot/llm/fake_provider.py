@@ -108,3 +108,61 @@ def provider(*scripts: Script) -> Iterator[FakeProvider]:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         yield fake
         server.shutdown()
+
+
+def speaks_ollama(*texts: str) -> Script:
+    """Send the texts as Ollama does: a line of JSON each."""
+
+    def run(peer: socket.socket) -> None:
+        peer.sendall(HEAD.replace(b"text/event-stream", b"application/x-ndjson"))
+        shared = {"model": "m", "created_at": "2026-11-20T03:00:00Z"}
+        for text in texts:
+            peer.sendall(
+                json.dumps({**shared, "message": {"role": "assistant", "content": text}, "done": False}).encode()
+                + b"\n"
+            )
+        end = {"message": {"role": "assistant", "content": ""}, "done": True, "done_reason": "stop"}
+        peer.sendall(json.dumps({**shared, **end, "prompt_eval_count": 900, "eval_count": 40}).encode() + b"\n")
+
+    return run
+
+
+def speaks_anthropic(*texts: str) -> Script:
+    """Send the texts as Anthropic does: named events."""
+
+    def run(peer: socket.socket) -> None:
+        peer.sendall(HEAD)
+        usage = {
+            "input_tokens": 100,
+            "cache_read_input_tokens": 800,
+            "cache_creation_input_tokens": 0,
+            "output_tokens": 1,
+        }
+        message = {
+            "id": "m1",
+            "type": "message",
+            "role": "assistant",
+            "model": "m",
+            "content": [],
+            "stop_reason": None,
+            "usage": usage,
+        }
+        events: list[dict[str, Any]] = [
+            {"type": "message_start", "message": message},
+            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+            *(
+                {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
+                for text in texts
+            ),
+            {"type": "content_block_stop", "index": 0},
+            {
+                "type": "message_delta",
+                "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+                "usage": {**usage, "output_tokens": 40},
+            },
+            {"type": "message_stop"},
+        ]
+        for event in events:
+            peer.sendall(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
+
+    return run
