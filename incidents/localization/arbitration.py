@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from incidents.localization.findings import CHANGE, Lead
+from incidents.localization.findings import CHANGE, SILENCE, Lead
 from incidents.localization.metrics import Sort
 from incidents.localization.topology import Edges, downstream
 from incidents.localization.traces import TraceView
@@ -82,7 +82,10 @@ def _deeper(lead: Lead, leads: Sequence[Lead], view: TraceView) -> tuple[Lead | 
     for other in leads:
         if other.service == lead.service or not len(other.rows) or other.strength < COMPARABLE * lead.strength:
             continue
-        share = float(np.mean(view.descends_to(other.rows)[lead.rows]))
+        below = view.descends_to(other.rows)[lead.rows]
+        if other.aspect == SILENCE:
+            below = below | np.isin(lead.rows, other.rows)  # the silent service itself left no spans
+        share = float(np.mean(below))
         if share > found[1]:
             found = (other, share)
     return found

@@ -95,7 +95,7 @@ def path_changes(view: TraceView, *, lines: Sequence[LogRecord], templates: Temp
 def _contexts(view: TraceView) -> NDArray[np.int64]:
     """Return a number for each span's operation and the operation that called it: one method may serve several endpoints."""
     above = np.where(view.parent >= 0, view.code[view.parent], -1)
-    width = len(view.table.services) * len(view.table.operations) + 1
+    width = view.codes + 1
     _, number = np.unique(view.code * width + above + 1, return_inverse=True)
     return number
 
@@ -104,13 +104,15 @@ def _events(view: TraceView, *, lines: Sequence[LogRecord], templates: Templated
     table = view.table
     child = np.flatnonzero(view.parent >= 0)
     calls = np.stack([view.parent[child], view.code[child]])
-    width = len(table.services) * len(table.operations)
+    width = view.codes
     written_by = _rows_of_lines(view, lines)
     known = (written_by >= 0) & _owners_known(view, templates, written_by)
     wrote = np.stack([written_by[known], templates.template[known] + width])
-    failing = np.flatnonzero(table.is_error)
+    # A call without an answer is held against the service that was called, see `reach`.
+    failing = np.flatnonzero(table.is_error & (view.unanswered < 0))
     passed_on = np.zeros(len(view), dtype=np.bool_)
-    passed_on[view.parent[failing][view.parent[failing] >= 0]] = True
+    failed_below = np.flatnonzero(table.is_error & (view.parent >= 0))
+    passed_on[view.parent[failed_below]] = True
     origin = failing[~passed_on[failing]]
     failed = np.stack([origin, np.full(len(origin), width + len(templates.texts))])
     row, event = np.concatenate([calls, wrote, failed], axis=1)
@@ -176,8 +178,9 @@ class _Table:
 
 
 def _shares(view: TraceView, context: NDArray[np.int64], of_span: NDArray[np.int64]) -> _Table:
-    before = np.bincount(of_span[view.before], minlength=len(context)).astype(np.float64)
-    after = np.bincount(of_span[view.after], minlength=len(context)).astype(np.float64)
+    told = view.unanswered < 0  # a call without an answer is another's path cut short
+    before = np.bincount(of_span[view.before & told], minlength=len(context)).astype(np.float64)
+    after = np.bincount(of_span[view.after & told], minlength=len(context)).astype(np.float64)
     operation, place = np.unique(context, return_inverse=True)
     place = place.reshape(-1)
     total_before = np.bincount(place, weights=before, minlength=len(operation))[place].astype(np.float64)

@@ -11,6 +11,7 @@ from incidents.localization.execution import Event, EventKind, PathChange
 from incidents.localization.latency import Slowdown
 from incidents.localization.log_rates import LineChange
 from incidents.localization.metrics import Departure
+from incidents.localization.reach import Unanswered
 from incidents.localization.suspects import Finding, Modality
 from incidents.localization.traces import TraceView
 from incidents.telemetry.datamodel import ChangeRecord, LogRecord, from_ns
@@ -19,7 +20,7 @@ EXEMPLARS = 3
 # A change just before trouble is worth about as much as a clear signal in one of three requests: it tips the scales, it does not make
 # the case.
 CHANGE_STRENGTH = 2.0
-CHANGE = "change"
+CHANGE, SILENCE = "change", "silence"
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,26 @@ def _slow(view: TraceView, slowdown: Slowdown, statistic: str, aspect: str, serv
         onset_at=_onset(view, late if len(late) else rows),
         operation=slowdown.operation,
         trace_id=_trace(view, rows[:1]),
-        exemplars=tuple(_trace(view, rows[place : place + 1]) for place in range(min(EXEMPLARS, len(rows)))),
+        exemplars=_traces(view, rows),
     )
     return Lead(finding, aspect, rows)
+
+
+def of_silence(view: TraceView, silence: Unanswered) -> Lead:
+    """Return the lead for a service that left calls without an answer."""
+    finding = Finding(
+        service=silence.service,
+        modality=Modality.TRACES,
+        statistic=f"share of calls to {silence.service} without an answer",
+        before=silence.before,
+        after=silence.after,
+        unit="1",
+        strength=silence.strength,
+        onset_at=_onset(view, silence.rows),
+        trace_id=_trace(view, silence.rows[:1]),
+        exemplars=_traces(view, silence.rows),
+    )
+    return Lead(finding, SILENCE, silence.rows)
 
 
 def of_path(view: TraceView, change: PathChange) -> Lead:
@@ -97,9 +115,7 @@ def of_path(view: TraceView, change: PathChange) -> Lead:
         operation=change.operation,
         template=line.text if line is not None and by_line else "",
         trace_id=_trace(view, change.rows[:1]),
-        exemplars=tuple(
-            _trace(view, change.rows[place : place + 1]) for place in range(min(EXEMPLARS, len(change.rows)))
-        ),
+        exemplars=_traces(view, change.rows),
     )
     return Lead(finding, "path", change.rows)
 
@@ -180,3 +196,7 @@ def _onset(view: TraceView, rows: NDArray[np.int64]) -> datetime | None:
 
 def _trace(view: TraceView, rows: NDArray[np.int64]) -> str:
     return view.table.trace_ids[int(view.table.trace[rows[0]])].hex() if len(rows) else ""
+
+
+def _traces(view: TraceView, rows: NDArray[np.int64]) -> tuple[str, ...]:
+    return tuple(_trace(view, rows[place : place + 1]) for place in range(min(EXEMPLARS, len(rows))))

@@ -48,8 +48,8 @@ class Slowdown:
 
 
 def own_time(view: TraceView) -> list[Slowdown]:
-    """Return the operations whose exclusive time rose, one entry each; calls to other services are left to `hops`."""
-    rows = np.flatnonzero(~view.calls_out)
+    """Return the operations whose exclusive time rose, one entry each; calls to other services are left to `hops` and `reach`."""
+    rows = np.flatnonzero(~view.calls_out & (view.unanswered < 0))
     found = _compare(view, _Samples(rows, view.code[rows], view.self_ns[rows], borrowed=0))
     return [
         Slowdown(*view.name(shift.group), "", shift.quantile, shift.before, shift.after, shift.strength, shift.rows)

@@ -15,6 +15,7 @@ from incidents.localization.latency import blame_hops, hops, own_time
 from incidents.localization.log_rates import line_changes
 from incidents.localization.log_templates import template_lines
 from incidents.localization.metrics import Sort, departures
+from incidents.localization.reach import unanswered
 from incidents.localization.suspects import Modality, Ranking, RuledOut, Suspect
 from incidents.localization.topology import Edges
 from incidents.localization.traces import TraceView, join
@@ -110,6 +111,7 @@ def rank_material(material: Material, *, use: frozenset[Modality] = ALL_MODALITI
 
 def _slow_leads(view: TraceView, edges: Edges) -> list[Lead]:
     leads = [findings.of_slowdown(view, slowdown) for slowdown in own_time(view)]
+    leads += [findings.of_silence(view, silence) for silence in unanswered(view)]
     for blamed, slow in blame_hops(hops(view), edges=edges).items():
         leads += [findings.of_hop(view, one, blamed=blamed, factor=1.0) for one in slow]
     return leads

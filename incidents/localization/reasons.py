@@ -82,6 +82,8 @@ def _confirm(suspect: Suspect) -> str:
     finding = suspect.findings[0]
     if finding.modality is Modality.METRICS:
         return f"Check what uses up {finding.statistic} on {suspect.service}, and whether it began before the first slow request."
+    if finding.statistic.endswith("without an answer"):
+        return f"Check whether {suspect.service} was running and reachable at {finding.onset_at:%H:%M:%S} UTC: it left calls without an answer."
     if finding.template:
         return f"Read {suspect.service}'s lines of the template “{finding.template[:80]}” with their stack traces."
     if finding.trace_id:

@@ -16,6 +16,9 @@ MAX_SPANS = 400_000
 MAX_SIBLINGS = 50
 # Spans of one operation in a baseline that are enough to know what it usually does.
 ENOUGH_IN_BASELINE = 5
+CALLING = (3, 4)  # OTLP's kinds CLIENT and PRODUCER
+# A share that leaves room for spans lost on the way.
+NEARLY_ALWAYS = 0.9
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,19 @@ class TraceView:
 
     @cached_property
     def code(self) -> NDArray[np.int64]:
-        """One number for each pair of service and operation; `name` turns it back."""
-        return self.table.service.astype(np.int64) * len(self.table.operations) + self.table.operation
+        """One number below `codes` for each service, operation and role (calling or not); `name` turns it back.
+
+        The role matters: an endpoint and the call that it passes on often have the same name.
+        """
+        return _code(self.table)
+
+    @property
+    def codes(self) -> int:
+        return 2 * len(self.table.services) * len(self.table.operations)
 
     def name(self, code: int) -> tuple[str, str]:
         """Return the service and the operation of a code."""
-        service, operation = divmod(int(code), len(self.table.operations))
+        service, operation = divmod(int(code) // 2, len(self.table.operations))
         return self.table.services[service], self.table.operations[operation]
 
     @cached_property
@@ -64,6 +74,32 @@ class TraceView:
         calls = np.zeros(len(self), dtype=np.bool_)
         calls[self.parent[self.crosses]] = True
         return calls
+
+    @cached_property
+    def unanswered(self) -> NDArray[np.int64]:
+        """Number of the service that each call went to and that left no span, -1 for every other span.
+
+        A call is one whose operation nearly always reached one and the same service before. Without this, a service that is down
+        would be invisible, and its callers would be blamed for the time they waited and the errors they got.
+        """
+        table, width = self.table, len(self.table.services)
+        answered = np.unique(self.parent[self.crosses & self.before])
+        arrivals = np.flatnonzero(self.crosses & self.before)
+        size = self.codes
+        tried = np.bincount(self.code[self.before], minlength=size)
+        reached = np.bincount(self.code[answered], minlength=size)
+        pairs, counts = np.unique(
+            self.code[self.parent[arrivals]] * width + table.service[arrivals], return_counts=True
+        )
+        total = np.zeros(size)
+        np.add.at(total, pairs // width, counts)
+        usual = counts >= NEARLY_ALWAYS * total[pairs // width]
+        callee = np.full(size, -1, dtype=np.int64)
+        callee[pairs[usual] // width] = pairs[usual] % width
+        callee[(tried < ENOUGH_IN_BASELINE) | (reached < NEARLY_ALWAYS * tried)] = -1
+        has_child = np.zeros(len(self), dtype=np.bool_)
+        has_child[self.parent[self.parent >= 0]] = True
+        return np.where(has_child, -1, callee[self.code])
 
     @cached_property
     def self_ns(self) -> Floats:
@@ -134,9 +170,14 @@ def join(*, baseline: SpanTable | None, reference: SpanTable, incident: SpanTabl
 
 def _compared(table: SpanTable, place: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Mark the baseline's spans, and the reference's where the baseline has too few of the same operation."""
-    code = table.service.astype(np.int64) * len(table.operations) + table.operation
-    known = np.bincount(code[place == 0], minlength=len(table.services) * len(table.operations)) >= ENOUGH_IN_BASELINE
+    code = _code(table)
+    known = np.bincount(code[place == 0], minlength=int(code.max()) + 1) >= ENOUGH_IN_BASELINE
     return np.asarray((place == 0) | ((place == 1) & ~known[code]))
+
+
+def _code(table: SpanTable) -> NDArray[np.int64]:
+    named = table.service.astype(np.int64) * len(table.operations) + table.operation
+    return 2 * named + np.isin(table.kind, CALLING)
 
 
 def _renumber(names: Sequence[str] | Sequence[bytes], known: dict[str, int] | dict[bytes, int]) -> NDArray[np.int32]:

@@ -104,23 +104,19 @@ class Shop:
         longest = max(nanoseconds for _, nanoseconds, _ in calls)
         failed = any(failed for _, _, failed in calls)
         self._span(trace, root, 0, "storefront", operation, SERVER, begin, longest + self._ms(4), failed)
-        for spans, nanoseconds, call_failed in calls:
+        callees = {"GET /product": ("catalog", "recommendations"), "POST /order": ("orders",)}[operation]
+        for callee, (spans, nanoseconds, call_failed) in zip(callees, calls, strict=True):
             client = self._id()
-            first, *others = spans
             self._span(
-                trace,
-                client,
-                root,
-                "storefront",
-                f"call {first.service}",
-                CLIENT,
-                begin + 1000,
-                nanoseconds,
-                call_failed,
+                trace, client, root, "storefront", f"call {callee}", CLIENT, begin + 1000, nanoseconds, call_failed
             )
-            self.memory.spans += [first._replace(parent_id=client), *others]
+            if call_failed:
+                self._line(trace, root, "storefront", ERROR, f"{operation} answered 502: {callee} did not help", begin)
+            self.memory.spans += [spans[0]._replace(parent_id=client), *spans[1:]] if spans else []
 
     def _browse(self, trace: bytes, begin: int, fault: str) -> tuple[list[Span], int, bool]:
+        if fault == "down" and self.random.random() < 0.5:
+            return [], self._ms(1500), True
         query = self._ms(220 if fault == "missing index" else 3)
         server, database = self._id(), self._id()
         took = query + self._ms(2)

@@ -15,6 +15,7 @@ FAULTS = {
     "bad deploy": "orders",
     "cpu hog": "recommendations",
     "cache stampede": "recommendations",
+    "down": "catalog",
 }
 
 
