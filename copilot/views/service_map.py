@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from copilot.evidence.bundle import EvidenceBundle
 from copilot.views.verdict import LEAST_SHARE, leading_suspect
 
-NODE_WIDTH, NARROW_WIDTH, NODE_HEIGHT = 108, 90, 40
-GAP_X, GAP_Y = 24, 14
+NODE_WIDTH, NARROW_WIDTH, NODE_HEIGHT = 108, 82, 40
+GAP_X, GAP_Y = 20, 14
 MOST_NODES = 14
 FEW_COLUMNS = 3
 LETTER = 6.6  # pixels, on average
