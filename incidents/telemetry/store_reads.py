@@ -9,7 +9,7 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
-from incidents.telemetry import metric_series, span_series, store_copy, store_schema
+from incidents.telemetry import metric_series, span_series, store_columns, store_schema
 from incidents.telemetry.datamodel import NANOSECONDS, LogRecord, SeriesKey, Span, SpanTable, Window
 from incidents.telemetry.store_rows import CELL, POINT_COLUMNS
 from incidents.telemetry.versions import Versions
@@ -38,19 +38,18 @@ class Reader:
 
     def stored_series(self, window: Window, services: Sequence[str] | None) -> Iterator[metric_series.StoredSeries]:
         """Yield the series of points as they were stored: totals still as totals, instances apart."""
-        query = sql.SQL("SELECT series_id, time_ns, value FROM {} WHERE ").format(self._table("points")) + _within(
-            "time_ns", window
-        )
+        source = sql.SQL("{} WHERE ").format(self._table("points")) + _within("time_ns", window)
         if services is not None:
-            query += sql.SQL(" AND series_id IN (SELECT id FROM {} WHERE service = ANY({}))").format(
+            source += sql.SQL(" AND series_id IN (SELECT id FROM {} WHERE service = ANY({}))").format(
                 self._table("series"), sql.Literal(list(services))
             )
-        rows = store_copy.fetch(self.connection, query, POINT_COLUMNS)
-        if not len(rows):
+        columns = store_columns.fetch(self.connection, POINT_COLUMNS, source=source)
+        ids = columns["series_id"].astype(np.int64)
+        if not len(ids):
             return
-        ids = rows["series_id"].astype(np.int64)
         order = np.argsort(ids, kind="stable")
-        ids, times, values = ids[order], rows["time_ns"][order] / NANOSECONDS, rows["value"][order].astype(np.float64)
+        ids, times = ids[order], columns["time_ns"].astype(np.int64)[order] / NANOSECONDS
+        values = columns["value"].astype(np.float64)[order]
         first = np.flatnonzero(np.append(True, ids[1:] != ids[:-1]))
         keys = self._series_keys(ids[first].tolist())
         for low, high in zip(first, np.append(first[1:], len(ids)), strict=True):
@@ -90,9 +89,8 @@ class Reader:
         """Return the spans that start in the window."""
         condition = _within("start_ns", window) + _of_services(services)
         condition += self._share(condition)
-        columns = sql.SQL(", ").join(map(sql.Identifier, SPAN_COLUMNS))
-        query = sql.SQL("SELECT {} FROM {} WHERE ").format(columns, self._table("spans")) + condition
-        rows = store_copy.fetch(self.connection, query, SPAN_COLUMNS)
+        source = sql.SQL("{} WHERE ").format(self._table("spans")) + condition
+        rows = store_columns.fetch(self.connection, SPAN_COLUMNS, source=source)
         services_found, service = self._vocabulary(rows["service_id"].astype(np.int64))
         operations_found, operation = self._vocabulary(rows["operation_id"].astype(np.int64))
         trace_ids, trace = _numbered(rows["trace_id"])
@@ -177,7 +175,7 @@ def _of_services(services: Sequence[str] | None) -> sql.Composable:
     )
 
 
-def _numbered(trace_ids: NDArray[np.void]) -> tuple[list[bytes], NDArray[np.int32]]:
+def _numbered(trace_ids: NDArray[np.generic]) -> tuple[list[bytes], NDArray[np.int32]]:
     """Number the 16-byte ids: return each one once, and for each row which one it is."""
     halves = np.ascontiguousarray(trace_ids).view(">u8").reshape(-1, 2)
     order = np.lexsort((halves[:, 1], halves[:, 0]))

@@ -8,7 +8,7 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
-from incidents.telemetry import span_series, store_copy
+from incidents.telemetry import span_series, store_columns
 from incidents.telemetry.datamodel import LogRecord, MetricPoint, SeriesKey, Span, TelemetryBatch, span_table
 from incidents.telemetry.store_schema import HOUR_NS, name_id, series_id
 from incidents.telemetry.versions import Versions
@@ -124,7 +124,7 @@ class RowWriter:
                 "time_ns": np.array([p.time_ns for p in points], dtype=np.int64),
                 "value": np.array([p.value for p in points], dtype=np.float64),
             }
-            store_copy.store(connection, POINT_COLUMNS, values, table=sql.Identifier(self.schema, "points"))
+            store_columns.store(connection, POINT_COLUMNS, values, table=sql.Identifier(self.schema, "points"))
 
     def _sql(self, statement: str, table: str) -> sql.Composed:
         return sql.SQL(statement).format(sql.Identifier(self.schema, table))
