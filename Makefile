@@ -3,8 +3,10 @@
 .PHONY: help setup setup-dev model browser demo demo-live up down test lint bench
 
 PY := .venv/bin/python
-LLM ?= local# make demo LLM=none: without a language model
-export COPILOT_LLM ?= $(LLM)
+# make demo LLM=none: without a language model; otherwise COPILOT_LLM says which
+ifdef LLM
+export COPILOT_LLM := $(LLM)
+endif
 MODEL := $(or $(COPILOT_LLM_FILE),$(or $(COPILOT_VAR),var)/models/qwen2.5-coder-1.5b-instruct-q4_k_m.gguf)
 
 help: ## list the targets
