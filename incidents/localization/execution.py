@@ -80,14 +80,11 @@ def path_changes(view: TraceView, *, lines: Sequence[LogRecord], templates: Temp
     if not len(view) or not view.after.any():
         return []
     events = _events(view, lines=lines, templates=templates)
-    path = _path_of(view, events)
-    context = _contexts(view)
-    paths, of_path = np.unique(path, return_inverse=True)
-    pairs, of_span = np.unique(context * len(paths) + of_path, return_inverse=True)
-    table = _shares(view, pairs // len(paths), of_span)
+    contexts, of_span, common_last = _paths(view, events)
+    table = _shares(view, contexts, of_span)
     order = np.argsort(-np.minimum(table.share_sigmas, table.rate_sigmas), kind="stable")
     order = order[np.minimum(table.share_sigmas, table.rate_sigmas)[order] > 1][:CANDIDATES]
-    sets = _PathSets(view, events, table.of_span)
+    sets = _PathSets(events, table.of_span, common_last)
     changes = [_weigh(view, table, sets, int(place)) for place in order]
     return sorted((change for change in changes if change.strength > 0), key=lambda change: -change.strength)
 
@@ -150,12 +147,27 @@ def _rows_of_lines(view: TraceView, lines: Sequence[LogRecord]) -> NDArray[np.in
     return np.where((view.table.span_id[rows] == span_ids) & (span_ids != 0), rows, -1)
 
 
-def _path_of(view: TraceView, events: _Events) -> NDArray[np.uint64]:
-    """Return a number for the set of events of each span: the sum of the events' fixed random numbers, modulo 2^64."""
+def _paths(view: TraceView, events: _Events) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the context of each path, the path of each span, and the rows so ordered that those of common paths come last.
+
+    A path is numbered by the sum of its events' fixed random numbers, modulo 2^64. A span that failed is known by how it failed alone.
+    The paths of a context that were never seen before count as one, those that fail as another: a fault comes in many variations.
+    """
     values = np.random.default_rng(0).integers(1, 2**63, size=len(events.names), dtype=np.uint64)
-    path = np.zeros(len(view), dtype=np.uint64)
-    np.add.at(path, events.row, values[events.number])
-    return path
+    alarming = np.array([event.alarming for event in events.names], dtype=np.bool_)
+    failed = np.zeros(len(view), dtype=np.bool_)
+    failed[events.row[alarming[events.number]]] = True
+    telling = ~failed[events.row] | alarming[events.number]
+    number = np.zeros(len(view), dtype=np.uint64)
+    np.add.at(number, events.row[telling], values[events.number[telling]])
+    context = _contexts(view)
+    paths, path = np.unique(number, return_inverse=True)
+    width = len(paths) + 2
+    pairs, of_span, counts = np.unique(context * width + path, return_inverse=True, return_counts=True)
+    known = np.bincount(of_span[view.before], minlength=len(pairs)) > 0
+    pooled = np.where(known[of_span], path, len(paths) + failed)
+    pools, of_pool = np.unique(context * width + pooled, return_inverse=True)
+    return pools // width, of_pool, np.argsort(counts[of_span], kind="stable")
 
 
 @dataclass(frozen=True)
@@ -206,9 +218,9 @@ def _shares(view: TraceView, context: NDArray[np.int64], of_span: NDArray[np.int
 class _PathSets:
     """Looks up the events of a path by an example span of it."""
 
-    def __init__(self, view: TraceView, events: _Events, of_span: NDArray[np.int64]) -> None:
+    def __init__(self, events: _Events, of_span: NDArray[np.int64], common_last: NDArray[np.int64]) -> None:
         self.example = np.zeros(int(of_span.max()) + 1, dtype=np.int64)
-        self.example[of_span] = np.arange(len(view))
+        self.example[of_span[common_last]] = common_last
         self._events = events
 
     def get(self, place: int) -> frozenset[Event]:
@@ -233,7 +245,7 @@ def _weigh(view: TraceView, table: _Table, sets: _PathSets, place: int) -> PathC
         # How much of its kind goes this way now: of the spans that did at least what is usual about it.
         seen = did & frozenset[Event]().union(*(sets.get(int(one)) for one in known))
         kind = sum(table.after[one] for one in same if sets.get(int(one)) >= seen)
-        concerned = float(table.after[place] / max(kind, 1.0))
+        concerned = min(1.0, float(table.after[place] / max(kind, 1.0)))
     weight = _weight(did, usual, others, novel=novel)
     size = weight * max(0.0, concerned)
     if any(event.alarming for event in did - usual) and size > 0:
