@@ -32,6 +32,7 @@ ODD_SEARCHES = ("", "%", "' OR 1=1 --", "🍵", "x" * 200, "no such thing", "<sc
 JOURNEYS = {"browse": 38, "search": 22, "buy": 25, "look_back": 10, "odd": 5}
 REQUESTS_PER_JOURNEY = 2.6  # the mean of the mix above
 MOST_AT_ONCE = 300
+CRAWLED_AT_ONCE = 4
 
 
 @dataclass
@@ -68,8 +69,9 @@ class Customers:
         pages = [*(f"/category/{name}" for name in CATEGORIES), *(f"/product/{n}" for n in range(1, PRODUCTS + 1))]
         pages += [f"/search?q={words}" for words in SEARCHES]
         async with httpx.AsyncClient(base_url=self._base_url, timeout=15, trust_env=False) as client:
-            for page in pages:
-                (await client.get(page)).raise_for_status()
+            for first in range(0, len(pages), CRAWLED_AT_ONCE):
+                for answer in await asyncio.gather(*map(client.get, pages[first : first + CRAWLED_AT_ONCE])):
+                    answer.raise_for_status()
 
     async def _arrive(self, stop: threading.Event) -> None:
         under_way: set[asyncio.Task[None]] = set()

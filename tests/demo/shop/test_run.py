@@ -105,13 +105,18 @@ def test_faults_are_switched_with_the_token_only(shop: Shop) -> None:
     assert httpx.post(url, headers={"x-admin-token": "guess"}).status_code == 403
 
 
-def test_nothing_is_left_behind() -> None:
+def test_a_process_that_ends_is_told_and_nothing_is_left_behind() -> None:
     with Shop(tiny("gone")) as shop, httpx.Client(base_url=shop.url, trust_env=False) as client:
         client.post("/cart?customer=5", json={"product": 1, "quantity": 1}).raise_for_status()
-        children = list(shop._children.values())
         with redis.Redis.from_url(storage.shop_redis_url(settings.REDIS_URL)) as kept:
             assert list(kept.scan_iter(match="shop-gone:*"))
-    assert all(child.returncode == 0 for child in children)
+        children = dict(shop._children)
+        shop.check()
+        children["cart"].kill()
+        children["cart"].wait()
+        with pytest.raises(ShopFailed, match="cart ended with code -9"):
+            shop.check()
+    assert {name: child.returncode for name, child in children.items()} == {**dict.fromkeys(children, 0), "cart": -9}
     with psycopg.connect(settings.DATABASE_URL) as connection:
         assert not connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'shop_gone'").fetchall()
     with redis.Redis.from_url(storage.shop_redis_url(settings.REDIS_URL)) as kept:
@@ -144,14 +149,6 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return "zombie" not in Path(f"/proc/{pid}/status").read_text() if Path(f"/proc/{pid}/status").exists() else False
-
-
-def test_a_process_that_ends_is_told_with_its_last_lines() -> None:
-    with Shop(tiny("crash")) as shop:
-        shop._children["cart"].kill()
-        shop._children["cart"].wait()
-        with pytest.raises(ShopFailed, match="cart ended with code -9"):
-            shop.check()
 
 
 def test_a_missing_database_is_told_before_anything_starts() -> None:
