@@ -56,6 +56,17 @@ def split(markdown: str, *, title: str) -> tuple[Piece, ...]:
     return tuple(pieces)
 
 
+def plain_text(markdown: str) -> str:
+    """Return a passage's words on one line, without Markdown's signs; the blocks of a list or a table are set apart by a middle dot."""
+    blocks = []
+    for token in _PARSER.parse(markdown):
+        if token.type == "inline":
+            blocks.append("".join(inner.content or " " for inner in token.children or () if inner.nesting == 0))
+        elif token.type in {"fence", "code_block"}:
+            blocks.append(token.content)
+    return " · ".join(" ".join(block.split()) for block in blocks if block.strip())
+
+
 def word_pieces(text: str) -> int:
     """Estimate how many word pieces the embedding model sees: one per sign, and one per five letters of a word begun.
 

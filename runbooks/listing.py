@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.db.models import Count, Q
+from django.utils.text import Truncator
 
+from runbooks.chunking import plain_text
 from runbooks.models import Document, Revision
+from runbooks.passages import Passage
 
 FRESH_FOR = timedelta(days=180)  # after that a person should look at it again
+EXCERPT = 320  # characters of a passage
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,31 @@ class Version:
     author: str
     approved_by: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One passage that a search found, with the beginning of its text."""
+
+    slug: str
+    position: int
+    heading: str
+    kind: str
+    excerpt: str
+
+
+def hits(passages: Sequence[Passage]) -> list[Hit]:
+    """Return the passages as the list shows them: without Markdown's signs, cut to a few lines."""
+    return [
+        Hit(
+            passage.slug,
+            passage.position,
+            passage.heading,
+            passage.kind,
+            Truncator(plain_text(passage.text)).chars(EXCERPT),
+        )
+        for passage in passages
+    ]
 
 
 def rows(*, kinds: Sequence[str] = (), today: date) -> list[Row]:

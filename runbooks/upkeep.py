@@ -5,6 +5,7 @@ marked when the index has it; a worker that dies in the middle loses one batch a
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -131,15 +132,16 @@ def reconcile() -> Reconciliation:
     index = _index()
     try:
         held = index.contents()
-        if not _finds_a_sample(index):
+        expected = dict(_approved_and_indexed().values_list("pk", "sha256"))
+        intact = [pk for pk, sha256 in expected.items() if held.get(pk) == sha256]
+        if not _finds_a_sample(index, of=intact):
             raise CollectionBroken(f"The vector index at {index.url} does not find its own passages.")
     except (CollectionMissing, CollectionBroken) as error:
         lost = _want(_approved_and_indexed())
         index.reset()
         logger.warning("%s It was made anew; %d passages will be embedded again.", error, lost)
         return Reconciliation(missing=lost, forgotten=0, was_reset=True)
-    expected = dict(_approved_and_indexed().values_list("pk", "sha256"))
-    missing = _want(Chunk.objects.filter(pk__in=[pk for pk, sha256 in expected.items() if held.get(pk) != sha256]))
+    missing = _want(Chunk.objects.filter(pk__in=expected.keys() - set(intact)))
     gone = held.keys() - set(Chunk.objects.filter(revision__state=Revision.State.APPROVED).values_list("pk", flat=True))
     index.delete(gone)
     return Reconciliation(missing=missing, forgotten=len(gone), was_reset=False)
@@ -158,9 +160,9 @@ def _approved_and_indexed() -> QuerySet[Chunk]:
     return Chunk.objects.filter(_INDEXED, revision__state=Revision.State.APPROVED)
 
 
-def _finds_a_sample(index: VectorIndex) -> bool:
-    """Embed a few passages anew: each must be, or read the same as, one of those nearest to it."""
-    sample = list(_approved_and_indexed().defer("search", "words").order_by("?")[:SAMPLE])
+def _finds_a_sample(index: VectorIndex, *, of: Sequence[int]) -> bool:
+    """Embed a few of the passages anew: each must be, or read the same as, one of those nearest to it."""
+    sample = list(Chunk.objects.filter(pk__in=of).defer("search", "words").order_by("?")[:SAMPLE])
     vectors = embed_documents([f"{chunk.heading}\n{chunk.text}" for chunk in sample])
     for chunk, vector in zip(sample, vectors, strict=True):
         nearest = index.nearest(vector, limit=SAMPLE)

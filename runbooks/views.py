@@ -77,7 +77,8 @@ def runbook_list(request: HttpRequest) -> HttpResponse:
         "progress": upkeep.progress(),
     }
     if query:
-        context["result"] = search(query, limit=RESULTS, kinds=kinds)
+        found = search(query, limit=RESULTS, kinds=kinds)
+        context |= {"hits": listing.hits(found.passages), "degraded": found.degraded}
     else:
         context["rows"] = listing.rows(kinds=kinds, today=timezone.now().date())
     return render(request, "runbooks/list.html", context)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runbooks.chunking import MAX_WORD_PIECES, split, split_names, word_pieces
+from runbooks.chunking import MAX_WORD_PIECES, plain_text, split, split_names, word_pieces
 
 TEXT = """# Pool exhausted
 
@@ -81,3 +81,8 @@ def test_joined_names_are_parted_and_versions_are_not() -> None:
         == "db client usage pool size Pool Timeout 2.4.0"
     )
     assert split_names("HTTPError", keep_whole=True) == "HTTPError HTTP Error"
+
+
+def test_plain_text_has_no_signs_of_markdown() -> None:
+    markdown = "1. **Roll** back, see [Pool](pool.md):\n\n   ```sh\n   psql -c x\n   ```\n2. `wait`\n"
+    assert plain_text(markdown) == "Roll back, see Pool: · psql -c x · wait"
