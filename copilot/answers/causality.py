@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from copilot.answers.atoms import QUOTE
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind
 
 # Words that a claim about a verdict needs, whatever it cites.
@@ -12,12 +13,13 @@ _BLAMED_BEFORE = re.compile(  # "X caused …", "X is the likely cause"
     re.IGNORECASE,
 )
 _BLAMED_AFTER = re.compile(  # "… caused by X", "the cause is X"
-    r"\b(?:caused by|triggered by|due to|because of|stem(?:s|med)? from|result of|originat(?:es|ed|ing) (?:in|from|at)|(?:root )?cause (?:is|was|lies in)|culprit is)\b",
+    r"\b(?:caused by|triggered by|due to|because of|stem(?:s|med)? from|result of|originat(?:es|ed|ing) (?:in|from|at)|(?:root )?cause (?:of (?:the|this|these) \w+(?: \w+)? )?(?:is|was|lies in)|culprit is)\b",
     re.IGNORECASE,
 )
 _NOT = re.compile(
     r"\b(?:not|no|never|isn't|wasn't|cannot|unlikely|ruled out|rules out|excluded?|innocent)\b", re.IGNORECASE
 )
+_CLAUSE_END = re.compile(r"[.,;:]\s")
 _HEDGE = re.compile(
     r"\b(?:likely|probabl[ey]|possibl[ey]|may|might|could|suspect\w*|suggests?|appears?|seems?|candidate|perhaps)\b",
     re.IGNORECASE,
@@ -29,7 +31,7 @@ _CHANGE = re.compile(
 
 def contradiction(text: str, bundle: EvidenceBundle) -> str:
     """Return why the claim contradicts a verdict: it blames a service that was ruled out, or clears the likely one."""
-    denied = bool(_NOT.search(text))
+    denied = _denied(text)
     for service in blamed(text, bundle):
         for hypothesis in bundle.hypotheses:
             if hypothesis.service != service:
@@ -43,7 +45,7 @@ def contradiction(text: str, bundle: EvidenceBundle) -> str:
 
 def doubt(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
     """Return why a claim about the cause is not established: an unranked service, a certainty that is none, a change that was merely near."""
-    if _NOT.search(text):
+    if _denied(text):
         return ""
     verdicts = {hypothesis.service: hypothesis.verdict for hypothesis in bundle.hypotheses}
     hedged = bool(_HEDGE.search(text))
@@ -56,6 +58,17 @@ def doubt(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
     if blames and not hedged and _CHANGE.search(text) and any(item.kind is Kind.CHANGE for item in items):
         return "That a change came shortly before does not show that it is the cause."
     return ""
+
+
+def _denied(text: str) -> bool:
+    """Return whether the blame itself is denied: "is not the cause". A "never" in another clause or in a quotation denies nothing."""
+    text = QUOTE.sub(" ", text)
+    for blame in (*_BLAMED_BEFORE.finditer(text), *_BLAMED_AFTER.finditer(text)):
+        before = _CLAUSE_END.split(text[: blame.start()])[-1][-40:]
+        after = _CLAUSE_END.split(text[blame.end() :])[0][:25]
+        if _NOT.search(f"{before}{blame.group()}{after}"):
+            return True
+    return False
 
 
 def blamed(text: str, bundle: EvidenceBundle) -> list[str]:

@@ -95,10 +95,16 @@ def _computed(about: About, named: list[str], bundle: EvidenceBundle, brief: bri
         About.NOW: lambda: (*brief.steps[:2], *brief.next_check) or (_said("No runbook fits these signals."),),
         About.CHANGED: lambda: _of_kind(bundle, Kind.CHANGE) or (_said("No change was recorded in the hour before the incident."),),
         About.BEFORE: lambda: _of_kind(bundle, Kind.PRECEDENT) or (_said("No similar past incident is on record."),),
-        About.IS_CAUSE: lambda: [_verdict_on(service, bundle) for service in named],
+        About.IS_CAUSE: lambda: (*(_verdict_on(service, bundle) for service in named[:2]), *_leader_instead(named, bundle, brief)),
         About.OTHER: lambda: (),
     }  # fmt: skip
     return tuple(answers[about]())[:MOST_COMPUTED]
+
+
+def _leader_instead(named: list[str], bundle: EvidenceBundle, brief: briefs.Brief) -> tuple[CheckedClaim, ...]:
+    """Say who is the leading suspect when the question suspects others."""
+    leader = next((h.service for h in bundle.hypotheses if h.verdict != "ruled out"), "")
+    return brief.cause[:1] if leader and leader not in named else ()
 
 
 def _verdict_on(service: str, bundle: EvidenceBundle) -> CheckedClaim:
