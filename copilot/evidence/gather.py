@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from copilot.evidence import changes, logs, metrics, passages, precedents, traces
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Role, from_json
-from copilot.evidence.hypotheses import hypotheses_of
+from copilot.evidence.hypotheses import LEAST_SCORE, hypotheses_of, sentence_of, varied
 from copilot.evidence.numbering import numbered
 from incidents.detection.anomaly import Direction, Episode
 from incidents.localization.suspects import Finding, Modality, Ranking
@@ -46,7 +46,7 @@ class _Sources:
     def log_lines(self, service: str) -> list[LogRecord]:
         if service not in self._logs:
             try:
-                self._logs[service] = self.backend.fetch_logs(self.incident, services=[service], limit=LOG_LINES)
+                self._logs[service] = self.backend.fetch_logs(self.shown, services=[service], limit=LOG_LINES)
             except TelemetryError as error:
                 self.gaps.append(f"Log lines of {service} are missing: {error}")
                 self._logs[service] = []
@@ -59,7 +59,9 @@ class _Sources:
             return metrics.from_finding(finding, role=role, series=self.series(services), window=shown, backend=backend)
         if finding.modality is Modality.LOGS:
             lines = self.log_lines(finding.service)
-            return logs.from_finding(finding, role=role, lines=lines, window=shown, backend=backend)
+            return logs.from_finding(
+                finding, role=role, lines=lines, since=self.incident.start, window=shown, backend=backend
+            )
         if finding.modality is Modality.TRACES:
             spans = self.backend.fetch_trace(bytes.fromhex(finding.trace_id)) if finding.trace_id else []
             return traces.from_finding(finding, role=role, spans=spans, window=shown, backend=backend)
@@ -123,9 +125,9 @@ def _symptoms(incident: Incident, sources: _Sources, services: Sequence[str]) ->
 
 
 def _causes(ranking: Ranking, sources: _Sources, services: Sequence[str]) -> Iterator[Evidence]:
-    for rank, suspect in enumerate(ranking.suspects[:3]):
+    for rank, suspect in enumerate(s for s in ranking.suspects[:3] if s.score >= LEAST_SCORE):
         role, limit = (Role.CAUSE, CAUSES) if rank == 0 else (Role.RIVAL, RIVALS if rank == 1 else 1)
-        for finding in _varied(suspect.findings, limit):
+        for finding in _shown(suspect.findings, limit):
             yield from _present(sources, finding, role, services)
     for ruled in ranking.ruled_out[:AGAINST]:
         if ruled.finding is not None:
@@ -147,15 +149,11 @@ def _present(sources: _Sources, finding: Finding, role: Role, services: Sequence
         yield item
 
 
-def _varied(findings: Iterable[Finding], limit: int) -> list[Finding]:
-    """Return the strongest findings, each modality's strongest before anyone's second: three views beat three of one."""
-    ordered = sorted(findings, key=lambda f: -f.strength)
-    first = {finding.modality: finding for finding in reversed(ordered)}
-    chosen = sorted(first.values(), key=lambda f: -f.strength)
-    chosen += [finding for finding in ordered if finding not in chosen]
-    return [finding for finding in chosen if finding.modality in (Modality.METRICS, Modality.TRACES, Modality.LOGS)][
-        :limit
-    ]
+def _shown(findings: Sequence[Finding], limit: int) -> list[Finding]:
+    """Return the strongest findings that have an item of their own."""
+    return varied(
+        [f for f in findings if f.modality in (Modality.METRICS, Modality.TRACES, Modality.LOGS)], limit=limit
+    )
 
 
 def _changes(sources: _Sources) -> Iterator[Evidence]:
@@ -191,8 +189,8 @@ def search_text(incident: Incident, ranking: Ranking) -> str:
     """Return what is searched for in the runbooks: the title, and the leading suspect's strongest findings in words."""
     parts = [incident.title]
     for suspect in ranking.suspects[:1]:
-        parts += [suspect.service, suspect.reason]
-        parts += [f"{f.statistic} {f.operation} {f.template}".strip() for f in _varied(suspect.findings, 3)]
+        parts += [suspect.service, sentence_of(suspect)]
+        parts += [f"{f.statistic} {f.operation} {f.template}".strip() for f in _shown(suspect.findings, 3)]
     return " ".join(parts)[:800]
 
 

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from copilot.evidence.bundle import Evidence, Kind, Role
-from copilot.evidence.wording import clock
+from copilot.evidence.findings import quoted, said
+from copilot.evidence.wording import clock, quantity
 from incidents.localization.suspects import Finding
-from incidents.telemetry.datamodel import LogRecord, Window, from_ns
+from incidents.telemetry.datamodel import LogRecord, Window, from_ns, to_ns
 
 MAX_LINES = 40
 EXCERPT_LINES = 3
@@ -14,23 +16,27 @@ EXCERPT_LENGTH = 300
 _WILDCARD = re.compile(r"<[^<>\s]*>")
 
 
-def from_finding(finding: Finding, *, role: Role, lines: Sequence[LogRecord], window: Window, backend: str) -> Evidence:
-    """Return the item that shows a finding on a log template; `lines` are the service's lines in the incident window."""
+def from_finding(
+    finding: Finding, *, role: Role, lines: Sequence[LogRecord], since: datetime, window: Window, backend: str
+) -> Evidence:
+    """Return the item that shows a finding on a log template; `lines` are the service's lines in the window, which begins before `since`.
+
+    Lines are counted here, in the window before `since` and after it: a finding may be about shares of requests.
+    """
     pattern = template_pattern(finding.template)
     matching = [line for line in lines if pattern.search(line.body)]
-    first = from_ns(matching[0].time_ns) if matching else finding.onset_at
-    shown = matching[:MAX_LINES]
-    examples = tuple(line.body[:EXCERPT_LENGTH] for line in shown[:EXCERPT_LINES]) or finding.exemplars[:EXCERPT_LINES]
-    before, after = _count(finding.before), _count(finding.after)
+    during = [line for line in matching if line.time_ns >= to_ns(since)]
+    before, after = len(matching) - len(during), len(during)
+    shown = (during or matching)[:MAX_LINES]
+    examples = tuple(line.body[:EXCERPT_LENGTH] for line in shown[:EXCERPT_LINES])
+    first = clock(from_ns(during[0].time_ns)) if during else ""
     return Evidence(
         id="",
         kind=Kind.LOG,
         role=role,
         service=finding.service,
         title=f"{_what(before, after)} in {finding.service} logs",
-        statement=_statement(
-            finding, example=examples[0] if examples else finding.template, first=clock(first) if first else ""
-        ),
+        statement=_statement(finding, counts=(before, after), example=examples[0] if examples else "", first=first),
         start=window.start,
         end=window.end,
         statistic={"before": {"value": before, "unit": "lines"}, "after": {"value": after, "unit": "lines"}},
@@ -60,16 +66,20 @@ def template_pattern(template: str) -> re.Pattern[str]:
     return re.compile(r".*?".join(part for part in fixed if part)[:2000])
 
 
-def _statement(finding: Finding, *, example: str, first: str) -> str:
-    before, after = _count(finding.before), _count(finding.after)
-    quoted = example if len(example) <= 140 else example[:140].rsplit(" ", 1)[0] + " …"
-    since = f", first at {first}" if first else ""
-    if after and not before:
-        return f"{finding.service} logged “{quoted}” {after:,} times during the incident{since}, and never in the window before."
-    if before and not after:
-        return f"{finding.service} stopped logging “{quoted}”: {before:,} lines in the window before, none during the incident."
+def _statement(finding: Finding, *, counts: tuple[int, int], example: str, first: str) -> str:
+    before, after = counts
+    line = quoted(example or finding.template)
+    share = ""
+    if finding.unit == "1" and finding.operation:
+        share = f"; {quantity(finding.after, '1')} of {finding.operation} log it"
+    if not before and not after:
+        return f"{finding.service}: {said(finding)}."
+    if not before:
+        return f"{finding.service} logged {line} {times(after)} during the incident, first at {first}, and never in the window before{share}."
+    if not after:
+        return f"{finding.service} stopped logging {line}: {before:,} lines in the window before, none during the incident."
     more = "more" if after > before else "fewer"
-    return f"{finding.service} logged “{quoted}” {after:,} times during the incident, {more} than the {before:,} before{since}."
+    return f"{finding.service} logged {line} {times(after)} during the incident, {more} than the {before:,} in the window before{share}."
 
 
 def _what(before: int, after: int) -> str:
@@ -78,5 +88,6 @@ def _what(before: int, after: int) -> str:
     return "Vanished pattern" if before and not after else "Changed pattern"
 
 
-def _count(value: float) -> int:
-    return 0 if value != value else round(value)
+def times(count: int) -> str:
+    """Return a count of lines in words: "once", "4,212 times"."""
+    return "once" if count == 1 else f"{count:,} times"

@@ -38,5 +38,5 @@ def from_passage(passage: Passage, *, window: Window, backend: str) -> Evidence:
 
 
 def steps(text: str) -> list[str]:
-    """Return the numbered steps of a passage, each on one line."""
-    return [" ".join(match.group(1).split()) for match in _STEP.finditer(text)]
+    """Return the numbered steps of a passage, each on one line, without the marks of Markdown."""
+    return [" ".join(match.group(1).replace("`", "").replace("**", "").split()) for match in _STEP.finditer(text)]
