@@ -19,6 +19,7 @@ _BLAMED_AFTER = re.compile(  # "… caused by X", "the cause is X"
 _NOT = re.compile(
     r"\b(?:not|no|never|isn't|wasn't|cannot|unlikely|ruled out|rules out|excluded?|innocent)\b", re.IGNORECASE
 )
+_SENTENCE_END = re.compile(r"[.;]\s")
 _CLAUSE_END = re.compile(r"[.,;:]\s")
 _HEDGE = re.compile(
     r"\b(?:likely|probabl[ey]|possibl[ey]|may|might|could|suspect\w*|suggests?|appears?|seems?|candidate|perhaps)\b",
@@ -72,17 +73,24 @@ def _denied(text: str) -> bool:
 
 
 def blamed(text: str, bundle: EvidenceBundle) -> list[str]:
-    """Return the services that the sentence calls the cause, or says are not it."""
-    names = sorted(
-        {hypothesis.service for hypothesis in bundle.hypotheses}
-        | {end for edge in bundle.edges for end in edge}
-        | set(bundle.services)
-    )
+    """Return the services that the text calls the cause, or says are not it: in each sentence the first named on the blamed side.
+
+    The first is the subject; a later one is often part of what it does ("payments waits for database connections, the likely cause").
+    """
     found = []
-    after, before = _BLAMED_AFTER.search(text), _BLAMED_BEFORE.search(text)
-    for name in names:
-        for match in re.finditer(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text, re.IGNORECASE):
-            if (after and match.start() >= after.end()) or (not after and before and match.end() <= before.start()):
-                found.append(name)
-                break
+    for sentence in _SENTENCE_END.split(QUOTE.sub(" ", text)):
+        after, before = _BLAMED_AFTER.search(sentence), _BLAMED_BEFORE.search(sentence)
+        if after:
+            found += _named(sentence[after.end() :], bundle)[:1]
+        elif before:
+            found += _named(sentence[: before.start()], bundle)[:1]
     return found
+
+
+def _named(text: str, bundle: EvidenceBundle) -> list[str]:
+    """Return the services named in the text, in order."""
+    names = {*(h.service for h in bundle.hypotheses), *(end for edge in bundle.edges for end in edge), *bundle.services}
+    places = (
+        (re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text, re.IGNORECASE), name) for name in names if name
+    )
+    return [name for _, name in sorted((match.start(), name) for match, name in places if match)]

@@ -50,6 +50,8 @@ CASES = [
     (S, "payments logged the QueuePool line 412 times, and never in the window before, which makes payments the likely cause.", "E3"),
     (S, "payments is the likely cause; the database is not, its cpu_usage_pct stayed at 14 %.", "E4 E7"),
     (X, "The cause of the incident is not payments.", "E4"),
+    (U, "payments db_pool_in_use rose to 10 connections. payments uses all its database connections, a likely cause of the incident.", "E4"),
+    (X, "payments rose to 10 connections. The database is the likely cause of the incident.", "E4"),
     (U, "orders caused the incident: its response time rose to 95 ms.", "E6"),
     (S, "orders is a possible cause: its p95 response time rose to 95 ms.", "E6"),
     (U, "The deploy of payments 1.9.0 caused the incident.", "E9"),
