@@ -13,6 +13,8 @@ from incidents.telemetry.datamodel import MetricSeries, SeriesKey
 MIN_BEFORE = 4
 # A series that never moved still may by a twentieth of its level without meaning anything.
 LEAST_SPREAD = 0.05
+# Things that are counted one by one (units in braces: {connection}) come and go by ones and twos.
+A_FEW = 3.0
 
 
 class Sort(StrEnum):
@@ -168,4 +170,5 @@ def _size(key: SeriesKey, sort: Sort, before: float, after: float) -> float:
         return 1 - (1 - load_after**2) / (1 - load_before**2)
     if top is not None:
         return abs(after - before) / top
-    return abs(after - before) / max(abs(after), abs(before), 1e-12)
+    few = A_FEW if key.unit.startswith("{") else 1e-12
+    return abs(after - before) / (max(abs(after), abs(before)) + few)

@@ -37,7 +37,7 @@ def amount(value: float, unit: str) -> str:
     if unit == "s":
         return f"{value:.3g} s" if value >= 1 else f"{value * 1000:.3g} ms"
     if unit == "1":
-        return f"{value * 100:.3g} %" if value <= 1 else f"{value:.3g}"
+        return f"{value * 100:.3g} %" if value <= 2 else f"{value:.3g}"
     return f"{value:.3g} {unit}".strip() if abs(value) < 1000 else f"{value:,.0f} {unit}".strip()
 
 
