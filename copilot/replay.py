@@ -22,6 +22,7 @@ from incidents.telemetry.backend import TelemetryError
 from incidents.telemetry.datamodel import NANOSECONDS, TelemetryBatch, Window
 from incidents.telemetry.otlp import Decoded
 from incidents.telemetry.store import HotStore
+from runbooks import search
 
 BULK_RECORDS = 20_000  # stored in one transaction
 ALERT_LEAD = timedelta(minutes=3)  # how long before an alert its cause usually began
@@ -50,6 +51,8 @@ def replay(folder: Path, *, now: datetime, baseline: Path | None = None, shift_t
     schema = schema_of(folder)
     store = HotStore(settings.DATABASE_URL, schema=schema)
     broken: list[str] = []
+    with stages.timed("loading"):
+        search.warm_up()
     with stages.timed("storing"):
         _forget(store)
         records = _fill(store, folder, end_at=now if shift_to_now else None, broken=broken)

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 MODEL_NAME = "all-minilm-l6-v2"
 DIMENSION = 384
@@ -43,9 +44,19 @@ def embed_documents(texts: Sequence[str]) -> Vectors:
     return np.asarray(vectors, dtype=np.float32)
 
 
+@functools.lru_cache(maxsize=256)
 def embed_query(text: str) -> Vectors:
-    """Return the text's unit vector, shape (384,). Raises EmbeddingUnavailable when the model is not installed."""
-    return _query_model().encode(text)
+    """Return the text's unit vector, shape (384,), read-only. Raises EmbeddingUnavailable when the model is not installed."""
+    # One text's matrices are small: on a busy machine several threads wait for each other ten times longer than they compute.
+    with _thread_pools().limit(limits=1, user_api="blas"):
+        vector = _query_model().encode(text)
+    vector.flags.writeable = False
+    return vector
+
+
+@functools.cache
+def _thread_pools() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def load_query_model() -> None:

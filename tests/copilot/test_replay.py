@@ -71,7 +71,7 @@ def test_a_broken_line_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
     assert "traces.jsonl.gz:4" in printed["broken_lines"][0]
     assert printed["incidents"][0]["suspects"][0]["service"] == "payments"
     assert printed["incidents"][0]["suspects"][0]["evidence"]
-    assert set(printed["stage_seconds"]) == {"storing", "detection", "localization", "evidence", "brief"}
+    assert set(printed["stage_seconds"]) == {"loading", "storing", "detection", "localization", "evidence", "brief"}
 
 
 def test_a_dry_run_needs_no_database(tmp_path: Path) -> None:
