@@ -149,8 +149,22 @@ def _group(members: Sequence[_Judged], joining: Sequence[_Judged], opened_at: da
             sorted((episode for episode, _ in ranked), key=lambda episode: (episode.started_at, episode.key))
         ),
         services=tuple(sorted(worst, key=lambda service: (-worst[service], service))),
-        started_at=min(episode.started_at for episode, _ in members),
+        started_at=_began_at(members, opened_at),
         opened_at=opened_at,
         severity=min(impact.severity for _, impact in members),
         title=title_of(max(members, key=lambda pair: pair[1].weight)[0]),
     )
+
+
+def _began_at(members: Sequence[_Judged], opened_at: datetime) -> datetime:
+    """Return when the harm that the group opened with began, as its witnesses tell.
+
+    A blip that was over by then belongs to the group, but is not its beginning; nor is one operation's rarest quantile.
+    """
+    witnesses = [episode for episode, impact in members if impact.is_witness] or [episode for episode, _ in members]
+    lasting = [
+        episode.started_at
+        for episode in witnesses
+        if episode.started_at <= opened_at and (episode.ended_at is None or episode.ended_at >= opened_at)
+    ]
+    return min(lasting, default=min(episode.started_at for episode in witnesses))
