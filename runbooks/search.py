@@ -27,9 +27,8 @@ FILTERED_CANDIDATES = 200  # nearest vectors asked for when some of them may be 
 MAX_PER_DOCUMENT = 2  # passages, so that one long runbook does not fill the answer
 RANK_OFFSET = 60  # of reciprocal rank fusion (Cormack, Clarke, Büttcher 2009)
 VECTOR_WEIGHT = 0.9  # of a rank among vectors against one among words: a word search without a match stays empty, a vector search never does
-MAX_MATCHES = (
-    3_000  # passages that the word search scores; the commonest words are left out of the match before it scores more
-)
+# About how many passages the word search scores: the commonest words are left out of the match before there are more.
+MAX_MATCHES = 800
 SATURATION, LENGTH_SHARE, USUAL_LENGTH = 1.2, 0.4, 60  # BM25's k1, b, and different words in a usual passage
 
 

@@ -150,3 +150,17 @@ def test_the_preview_is_safe() -> None:
     )
     assert b"<script>" not in answer.content
     assert b"stepper" in answer.content
+
+
+@pytest.mark.parametrize("model", ["document", "revision", "chunk"])
+def test_the_admin_shows_records_and_changes_none(model: str) -> None:
+    revision = write("Pool", POOL)
+    records = {"document": revision.document, "revision": revision, "chunk": revision.chunks.first()}
+    client = Client()
+    client.force_login(User.objects.create_superuser("root"))
+    record = records[model]
+    assert record is not None
+    assert client.get(reverse(f"admin:runbooks_{model}_changelist")).status_code == 200
+    address = reverse(f"admin:runbooks_{model}_change", args=[record.pk])
+    assert client.get(address).status_code == 200
+    assert client.post(address, {}).status_code == 403
