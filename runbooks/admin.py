@@ -9,15 +9,15 @@ from runbooks.models import Chunk, Document, Revision
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]  # the class takes no parameter at run time
     """Shows records and changes none."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - as Django calls it
         """Nobody adds one here."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 - as Django calls it
         """Nobody changes one here."""
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:  # noqa: ARG002 - as Django calls it
         """Nobody deletes one here."""
         return False
 
