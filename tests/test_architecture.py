@@ -19,7 +19,10 @@ MAX_ARGUMENTS = 6
 def sources(*folders: str) -> list[Path]:
     """Our own Python files below the folders."""
     return sorted(
-        path for folder in folders for path in (ROOT / folder).rglob("*.py") if "migrations" not in path.relative_to(ROOT).parts
+        path
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+        if "migrations" not in path.relative_to(ROOT).parts
     )
 
 
@@ -36,7 +39,11 @@ def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionD
 
 def test_imports_point_left() -> None:
     done = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -79,7 +86,9 @@ def test_no_exception_is_swallowed() -> None:
         for node in ast.walk(tree):
             if not isinstance(node, ast.ExceptHandler):
                 continue
-            broad = node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
+            broad = node.type is None or (
+                isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}
+            )
             silent = all(isinstance(step, ast.Pass) for step in node.body)
             if broad or silent:
                 faults.append(f"{path}:{node.lineno}")
@@ -102,7 +111,9 @@ def test_the_environment_is_read_in_one_place() -> None:
 
 
 def test_the_domain_reads_no_clock() -> None:
-    edges = re.compile(r"(views|api|tasks|consumers|management|embedded|health|signin|demo|admin|settings|events|llm)\b")
+    edges = re.compile(
+        r"(views|api|tasks|consumers|management|embedded|health|signin|demo|admin|settings|events|llm)\b"
+    )
     faults = [
         f"{path}:{node.lineno}"
         for path, tree in parsed("copilot", "incidents", "runbooks")

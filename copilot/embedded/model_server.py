@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from copilot.embedded import model_file
+from copilot.embedded import model_file, openmp
 from copilot.embedded.child import Program
 from copilot.embedded.model_file import ModelFileError
 
@@ -38,7 +38,7 @@ def program(*, file: Path, port: int, fetch: bool) -> Program:
             *(["--fetch"] if fetch else []),
         ),
         ready=lambda: model_file.progress(file) or why_not_ready(f"http://{HOST}:{port}"),
-        variables={"PYTHONUNBUFFERED": "1"},
+        variables={"PYTHONUNBUFFERED": "1", **openmp.variables()},
         folder=Path(__file__).resolve().parents[2],
         stop_seconds=10,
     )
@@ -95,7 +95,11 @@ def main(*, file: Path, port: int, fetch: bool) -> int:
     except ModelFileError as error:
         LOG.error("model server: %s", error)
         return GAVE_UP
-    serve(file=file, port=port)
+    try:
+        serve(file=file, port=port)
+    except ImportError as error:
+        LOG.error("model server: llama.cpp cannot be loaded: %s. On Debian: apt-get install libgomp1", error)
+        return GAVE_UP
     return 0
 
 

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from ctypes.util import find_library
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -110,8 +111,8 @@ def mira(site: Site) -> User:
 @pytest.fixture
 def browser(site: Site) -> Iterator[Callable[..., BrowserContext]]:
     """Open a window: `browser(width=360, theme="dark")`. The journey fails on any script error or refused resource."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: apt-get install chromium, as root")
+    if CHROMIUM is None or not find_library("atomic"):
+        pytest.skip("no Chromium or no libatomic (Playwright needs it): apt-get install chromium libatomic1, as root")
     complaints: list[str] = []
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
