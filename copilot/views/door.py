@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -67,13 +68,20 @@ def sign_in_link(request: HttpRequest, token: str) -> HttpResponse:
         except signin.LinkNotValid as error:
             return render(request, "copilot/sign_in_link.html", {"problem": str(error)}, status=410)
         login(request, user, backend=_BACKEND)
-        return redirect("incident-list")
+        return redirect(_next_page(request))
     if not signin.is_valid(token, now=now):
         problem = (
             "This link was used already or is older than 24 hours. Sign in with a password, or ask for a new link."
         )
         return render(request, "copilot/sign_in_link.html", {"problem": problem}, status=410)
     return render(request, "copilot/sign_in_link.html", {"problem": ""})
+
+
+def _next_page(request: HttpRequest) -> str:
+    """Return where the link leads after signing in: only ever to a page of this site."""
+    wanted = request.GET.get("next", "")
+    own = url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    return wanted if own else reverse("incident-list")
 
 
 @require_GET

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -80,3 +81,17 @@ def test_choices_are_kept_in_this_browser(client: Client) -> None:
     assert 'data-shortcuts="off"' in said
     client.post("/account/choose/", {"theme": '"><script>'})
     assert 'data-theme="dark"' in client.get("/account/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "landed"),
+    [
+        ("/incidents/7/", "/incidents/7/"),
+        ("//evil.example/", "/incidents/"),
+        ("https://evil.example/", "/incidents/"),
+        ("", "/incidents/"),
+    ],
+)
+def test_a_link_leads_to_a_page_of_this_site_only(client: Client, wanted: str, landed: str) -> None:
+    link = signin.create_link(User.objects.create_user("noor"), now=timezone.now())
+    assert client.post(f"{link}?next={wanted}").headers["Location"] == landed
