@@ -28,6 +28,7 @@ MAX_FINDINGS, MAX_RULED_OUT = 8, 6
 MAX_LINES = 20_000
 # A fault that a change brought shows within this time, or at the next peak, when it is no longer told apart by its time.
 CHANGED_BEFORE = timedelta(minutes=15)
+REQUESTS_BEFORE = timedelta(minutes=10)
 ALL_MODALITIES = frozenset({Modality.METRICS, Modality.TRACES, Modality.LOGS})
 # What one unit of strength stands for beside the suspects: the chance that nobody seen here is at fault.
 NOBODY = 1.0
@@ -79,6 +80,9 @@ def fetch(
         [(baseline, usual)] if baseline is not None and isinstance(usual, Window) else []
     ) + [(backend, reference), (backend, incident)]  # fmt: skip
     metrics = [one.fetch_metrics(window) for one, window in asked]
+    # Requests are many: minutes of them tell what is usual, where a gauge needs its hour.
+    recent = Window(max(reference.start, reference.end - REQUESTS_BEFORE), reference.end)
+    asked[-2] = (backend, recent)
     spans = [one.fetch_spans(window) for one, window in asked]
     lines = [one.fetch_logs(window, limit=MAX_LINES) for one, window in asked]
     known = len(asked) == 3
@@ -87,7 +91,7 @@ def fetch(
         spans=(spans[0] if known else None, spans[-2], spans[-1]),
         lines=(lines[0] if known else [], lines[-2], lines[-1]),
         changes=backend.fetch_changes(Window(incident.start - CHANGED_BEFORE, incident.end)),
-        seconds=(usual.seconds if isinstance(usual, Window) else 0.0, reference.seconds, incident.seconds),
+        seconds=(usual.seconds if isinstance(usual, Window) else 0.0, recent.seconds, incident.seconds),
     )
 
 
