@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev model browser demo demo-live up down test lint bench
+.PHONY: help setup setup-dev model browser demo demo-live up down test lint bench lock
 
 PY := .venv/bin/python
 # make demo LLM=none: without a language model; otherwise COPILOT_LLM says which
@@ -44,3 +44,9 @@ lint: setup-dev ## format, lint, types, import direction
 
 bench: setup-dev ## measure, and print against the targets
 	@$(PY) -m pytest tests/benchmarks --override-ini=python_files='bench_*.py' --capture=no --quiet
+
+lock: setup-dev ## resolve the dependencies anew and pin them
+	@rm -f requirements.lock # an old one would be taken as a preference, without the CPU build of torch
+	@.venv/bin/uv pip compile pyproject.toml --quiet --all-extras --group dev --python-version 3.11 --no-emit-index-url --no-header --no-annotate \
+	  --no-emit-find-links $(if $(PIP_FIND_LINKS),--find-links $(PIP_FIND_LINKS),--torch-backend cpu) --output-file requirements.lock
+	@sed -i 's/+cpu//' requirements.lock # a version that only the CPU build's index knows
