@@ -1,8 +1,8 @@
 """libgomp for the model server: a minimal system lacks it, and other packages of this environment bring it along."""
 
-import ctypes
 import sys
 import sysconfig
+from ctypes.util import find_library
 from pathlib import Path
 
 NAME = "libgomp.so.1"
@@ -13,7 +13,7 @@ def variables() -> dict[str, str]:
 
     Links the copy that torch or scikit-learn carries into this environment's own folder. Raises OSError when that is not writable.
     """
-    if _is_there():
+    if find_library("gomp"):  # what the system has; this very process may have loaded torch's copy
         return {}
     packages = Path(sysconfig.get_path("platlib"))
     copies = sorted([*packages.glob("torch/lib/libgomp*.so*"), *packages.glob("*.libs/libgomp*.so*")])
@@ -25,11 +25,3 @@ def variables() -> dict[str, str]:
         link.unlink(missing_ok=True)
         link.symlink_to(copies[0])
     return {"LD_LIBRARY_PATH": str(link.parent)}
-
-
-def _is_there() -> bool:
-    try:
-        ctypes.CDLL(NAME)
-    except OSError:
-        return False
-    return True
