@@ -120,3 +120,90 @@ class SignInFailure(models.Model):
 
     def __str__(self) -> str:
         return f"failed sign-in from {self.address} at {self.at:%H:%M:%S}"
+
+
+class SavedView(models.Model):
+    """A list's filters under a name: a person's own, or shared with everybody."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_views")
+    page = models.CharField(max_length=20)  # incidents, alerts, trends
+    name = models.CharField(max_length=80)
+    query = models.CharField(max_length=1000, blank=True)
+    is_shared = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("name",)
+        constraints = [models.UniqueConstraint(fields=("user", "page", "name"), name="saved_view_once")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiToken(models.Model):
+    """A person's token for the REST API; only its SHA-256 is kept. It can do what its scopes and the person's permissions both allow."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=80)
+    token_sha256 = models.CharField(max_length=64, unique=True)
+    beginning = models.CharField(max_length=12)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.name}"
+
+
+class IdempotentReply(models.Model):
+    """What a request with an Idempotency-Key was answered; the same key gets the same answer for a day."""
+
+    token = models.ForeignKey(ApiToken, on_delete=models.CASCADE)
+    key = models.CharField(max_length=200)
+    request_sha256 = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(null=True)  # empty while the first request is still being worked on
+    body = models.JSONField(null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=("token", "key"), name="idempotency_key_once")]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.status}"
+
+
+class AuditEntry(models.Model):
+    """One change of one row, written by a trigger in the same transaction; sealed into an HMAC chain by the relay, in this order.
+
+    Nothing can change or delete an entry, except that an unsealed one is sealed once.
+    """
+
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=150)  # a person's user name, or "co-pilot"
+    table = models.CharField(max_length=63)
+    row_id = models.CharField(max_length=64)
+    action = models.CharField(max_length=6)  # insert, update, delete
+    before = models.JSONField(null=True)  # only what changed; secrets as "[secret]"
+    after = models.JSONField(null=True)
+    number = models.BigIntegerField(null=True, unique=True)  # place in the chain
+    hmac = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        ordering = ("-pk",)
+        indexes = [
+            models.Index(fields=("id",), condition=models.Q(number=None), name="audit_unsealed"),
+            models.Index(fields=("table", "row_id", "-id")),
+        ]
+
+        permissions = [
+            ("view_audit", "Can read the audit log"),
+            ("manage_people", "Can manage people, roles and tokens"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.actor} {self.action} {self.table} {self.row_id}"

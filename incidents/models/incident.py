@@ -1,41 +1,26 @@
-"""Records: services, anomalies, incidents, and the investigation that explains one."""
+"""Records: incidents, what they are made of, who works on them, and the investigation that explains one."""
 
 from __future__ import annotations
 
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser, User
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-
-class Service(models.Model):
-    """The monitored thing. Tags come from its telemetry's resource attributes."""
-
-    name = models.CharField(max_length=200, unique=True)
-    environment = models.CharField(max_length=100, blank=True)
-    team = models.CharField(max_length=100, blank=True)
-    version = models.CharField(max_length=100, blank=True)
-    first_seen_at = models.DateTimeField()
-    last_seen_at = models.DateTimeField()
-
-    class Meta:
-        ordering = ("name",)
-
-    def __str__(self) -> str:
-        return self.name
+from incidents.models.service import Team
 
 
-class ServiceEdge(models.Model):
-    """Who calls whom, learned from spans."""
+class IncidentQuerySet(models.QuerySet["Incident"]):
+    """Incidents, as far as somebody may see them."""
 
-    caller = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="calls")
-    callee = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="called_by")
-    last_seen_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=("caller", "callee"), name="edge_once")]
-
-    def __str__(self) -> str:
-        return f"{self.caller} → {self.callee}"
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> IncidentQuerySet:
+        """Return those that the person may see: all unrestricted ones; restricted ones only by permission, part in it, or team."""
+        if not isinstance(user, User) or not user.has_perm("incidents.view_incident"):
+            return self.none()
+        if user.has_perm("incidents.view_restricted_incident"):
+            return self
+        part = Q(roles__user=user) | Q(team__members=user)
+        return self.filter(Q(is_restricted=False) | Q(pk__in=Incident.objects.filter(part).values("pk")))
 
 
 class Incident(models.Model):
@@ -46,6 +31,21 @@ class Incident(models.Model):
         ACKNOWLEDGED = "acknowledged", "Acknowledged"
         MITIGATED = "mitigated", "Mitigated"
         RESOLVED = "resolved", "Resolved"
+        CLOSED = "closed", "Closed"  # resolved, and everything to be learned from it is written down
+
+    class Cause(models.TextChoices):
+        """What it came from, as people decided."""
+
+        UNKNOWN = "", "Not known"
+        DEPLOY = "deploy", "Deploy"
+        CONFIGURATION = "configuration", "Configuration"
+        CODE = "code", "Defect in our code"
+        CAPACITY = "capacity", "Capacity"
+        DEPENDENCY = "dependency", "Dependency"
+        INFRASTRUCTURE = "infrastructure", "Infrastructure"
+        DATA = "data", "Data"
+        SECURITY = "security", "Security"
+        FALSE_ALARM = "false-alarm", "False alarm"
 
     title = models.CharField(max_length=300)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.OPEN)
@@ -58,13 +58,34 @@ class Incident(models.Model):
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     mitigated_at = models.DateTimeField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    team = models.ForeignKey(Team, on_delete=models.SET_NULL, null=True, blank=True, related_name="incidents")
+    cause = models.CharField(max_length=20, choices=Cause.choices, blank=True, default=Cause.UNKNOWN)
+    cause_text = models.CharField(max_length=500, blank=True)
+    tags = ArrayField(models.CharField(max_length=50), default=list, blank=True)
+    is_restricted = models.BooleanField(default=False)
+    is_demo = models.BooleanField(default=False)  # made up for trying things out; said wherever it shows
+    merged_into = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="merged")
     last_anomaly_at = models.DateTimeField()
     # The number of the newest streamed event; raised under the row's lock, so that numbers are in commit order.
     last_event_number = models.BigIntegerField(default=0)
 
+    objects = IncidentQuerySet.as_manager()
+
     class Meta:
         ordering = ("-opened_at",)
-        indexes = [models.Index(fields=("source", "status", "-last_anomaly_at"))]
+        indexes = [
+            models.Index(fields=("source", "status", "-last_anomaly_at")),
+            models.Index(fields=("status", "-opened_at")),
+            models.Index(fields=("-opened_at",)),
+        ]
+        permissions = [
+            ("view_restricted_incident", "Can see restricted incidents"),
+            ("respond_to_incident", "Can acknowledge, mitigate, resolve, note, assign, merge and split"),
+            ("silence_alerts", "Can snooze alerts and set maintenance windows"),
+            ("manage_sources", "Can set up alert sources, grouping rules, services and teams"),
+            ("view_trends", "Can see trends and reports"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(severity__gte=1, severity__lte=4), name="severity_1_to_4"),
             models.CheckConstraint(condition=Q(opened_at__gte=models.F("started_at")), name="opens_after_start"),
@@ -111,7 +132,7 @@ class Anomaly(models.Model):
 
 
 class Change(models.Model):
-    """Somebody else's deploy or setting change."""
+    """Somebody else's deploy or setting change, seen in telemetry or told by a delivery pipeline."""
 
     source = models.CharField(max_length=100, default="live")
     at = models.DateTimeField()
@@ -119,9 +140,16 @@ class Change(models.Model):
     title = models.CharField(max_length=300)
     version_before = models.CharField(max_length=100, blank=True)
     version_after = models.CharField(max_length=100, blank=True)
+    kind = models.CharField(max_length=20, default="deploy")  # deploy, rollback, config, flag, migration, other
+    status = models.CharField(max_length=20, blank=True)  # started, succeeded, failed
+    environment = models.CharField(max_length=100, blank=True)
+    author = models.CharField(max_length=150, blank=True)
+    link = models.URLField(max_length=1000, blank=True)
+    told_by = models.CharField(max_length=100, blank=True)  # the source's name; empty when seen in telemetry
 
     class Meta:
         ordering = ("at",)
+        indexes = [models.Index(fields=("source", "-at"))]
         constraints = [models.UniqueConstraint(fields=("source", "at", "service", "title"), name="change_once")]
 
     def __str__(self) -> str:
@@ -133,6 +161,7 @@ class TimelineEntry(models.Model):
 
     class Kind(models.TextChoices):
         FAULT = "fault", "Fault"
+        ALERT = "alert", "Alert"
         CHANGE = "change", "Change"
         PERSON = "person", "Person"
         COPILOT = "copilot", "Co-pilot"
@@ -180,15 +209,3 @@ class Investigation(models.Model):
 
     def __str__(self) -> str:
         return f"investigation of {self.incident_id}: {self.state}"
-
-
-class OutboxMessage(models.Model):
-    """A task to publish once the transaction that asked for it is committed. The relay deletes it after publishing."""
-
-    task = models.CharField(max_length=100)
-    arguments = models.JSONField(default=list)
-    queue = models.CharField(max_length=30)
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    def __str__(self) -> str:
-        return f"{self.task}{self.arguments}"

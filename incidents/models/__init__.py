@@ -1,0 +1,36 @@
+"""The records of the incidents app, one module a subject."""
+
+from incidents.models.alerts import Alert, AlertEvent, AlertSource, RawEvent, Silence, SourceToken
+from incidents.models.grouping import GroupingDecision, GroupingRule
+from incidents.models.incident import Anomaly, Change, Incident, Investigation, TimelineEntry
+from incidents.models.outbox import DeadLetter, DropCount, OutboxMessage
+from incidents.models.service import Service, ServiceEdge, Team
+from incidents.models.work import IncidentRole, IncidentTask, Notification, NotificationChannel, StatusUpdate, Watch
+
+__all__ = [
+    "Alert",
+    "AlertEvent",
+    "AlertSource",
+    "Anomaly",
+    "Change",
+    "DeadLetter",
+    "DropCount",
+    "GroupingDecision",
+    "GroupingRule",
+    "Incident",
+    "IncidentRole",
+    "IncidentTask",
+    "Investigation",
+    "Notification",
+    "NotificationChannel",
+    "OutboxMessage",
+    "RawEvent",
+    "Service",
+    "ServiceEdge",
+    "Silence",
+    "SourceToken",
+    "StatusUpdate",
+    "Team",
+    "TimelineEntry",
+    "Watch",
+]
