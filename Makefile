@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev model browser demo demo-live up down test lint bench lock
+.PHONY: help setup setup-dev model test-programs demo demo-live up down test lint bench lock
 
 PY := .venv/bin/python
 # make demo LLM=none: without a language model; otherwise COPILOT_LLM says which
@@ -33,10 +33,10 @@ down: ## stop what runs in the background
 model: setup # the local language model's file; without it the tests that need it say so and are skipped
 	@$(PY) -m copilot.embedded.model_file $(MODEL) || true
 
-browser:
-	@scripts/browser
+test-programs:
+	@scripts/test-programs
 
-test: setup-dev model browser ## the whole test suite, with real services, a real browser and the real local model
+test: setup-dev model test-programs ## the whole test suite, with real services, a real browser and the real local model
 	@$(PY) -m pytest tests
 
 lint: setup-dev ## format, lint, types, import direction
