@@ -22,6 +22,8 @@ from kombu.exceptions import OperationalError
 from copilot.celery import app
 from copilot.embedded import model_file, running
 from incidents.models import OutboxMessage
+from runbooks import upkeep
+from runbooks.index import CollectionBroken, IndexUnavailable
 
 OK, DEGRADED, DOWN = "ok", "degraded", "down"
 CHECK_SECONDS = 1.0
@@ -85,13 +87,14 @@ def ready(_request: HttpRequest) -> JsonResponse:
 
 def check_all() -> dict[str, ComponentHealth]:
     """Ask every component, those that need the network side by side; returns within about two seconds."""
-    elsewhere = {"queue": _queue, "vector-index": _vector_index, "model": _model, "workers": _workers}
+    elsewhere = {"queue": _queue, "model": _model, "workers": _workers}
     with ThreadPoolExecutor(max_workers=len(elsewhere), thread_name_prefix="health") as pool:
         asked = {name: pool.submit(_timed, check) for name, check in elsewhere.items()}
         found = {"database": _timed(_database)}
-        found["outbox"] = (
-            _timed(_outbox) if found["database"].status == OK else ComponentHealth(DOWN, "the database is down")
-        )
+        for name, check in (("outbox", _outbox), ("vector-index", _vector_index)):  # what compares with the database
+            found[name] = (
+                _timed(check) if found["database"].status == OK else ComponentHealth(DOWN, "the database is down")
+            )
         found |= {name: answer.result() for name, answer in asked.items()}
     found["disk"] = _timed(_disk)
     found["processes"] = _timed(_processes)
@@ -140,10 +143,13 @@ def _queue() -> tuple[str, str]:
 
 def _vector_index() -> tuple[str, str]:
     try:
-        httpx.get(f"{settings.CHROMA_URL}/api/v2/heartbeat", timeout=CHECK_SECONDS, trust_env=False).raise_for_status()
-    except httpx.HTTPError as error:
-        return DOWN, f"does not answer ({type(error).__name__}): runbooks are searched by words alone"
-    return OK, "answers"
+        incomplete = upkeep.why_incomplete(seconds=CHECK_SECONDS)
+    except CollectionBroken:
+        return DOWN, "answers, but cannot read its data: runbooks are searched by words alone until it is rebuilt"
+    except IndexUnavailable as error:
+        cause = type(error.__cause__ or error).__name__  # not its text, which may name hosts
+        return DOWN, f"does not answer ({cause}): runbooks are searched by words alone"
+    return (DEGRADED, incomplete) if incomplete else (OK, "has every approved passage")
 
 
 def _model() -> tuple[str, str]:

@@ -114,6 +114,22 @@ def explain_deaths(*, now: datetime) -> None:
     ).update(failure=f"The worker that embedded it died {MAX_ATTEMPTS} times. Its log says more; then try again.")
 
 
+def why_incomplete(*, seconds: float) -> str | None:
+    """Return why a search may miss passages by their meaning, None when the index has them all. Each of two requests may take `seconds`.
+
+    Raises IndexUnavailable when the server does not answer, or cannot read its data.
+    """
+    known = progress()
+    try:
+        held = VectorIndex(settings.CHROMA_URL, seconds=seconds).count()
+    except CollectionMissing:
+        held = 0
+    having = min(held, known.indexed)
+    if having == known.passages:
+        return None
+    return f"has {having} of {known.passages} passages and is being filled; the others are found by their words"
+
+
 def is_in_step() -> bool:
     """Tell cheaply, by counting, whether the index holds what it should. Raises IndexUnavailable when the server does not answer."""
     try:

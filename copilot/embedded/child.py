@@ -29,13 +29,14 @@ class NotReadyError(EmbeddedError):
 class Program:
     """How to start, recognise as ready, and stop one child process.
 
-    `ready` returns None when the program answers, else why not yet; it must itself return within about a second.
-    `variables` are added to the environment that it inherits.
+    `ready` returns None when the program answers, else why not yet; `broken`, asked while it runs, None unless it cannot do its work
+    until it is started again. Both must themselves return within about a second. `variables` are added to the environment that it inherits.
     """
 
     name: str
     command: tuple[str, ...]
     ready: Callable[[], str | None]
+    broken: Callable[[], str | None] = lambda: None
     variables: Mapping[str, str] = field(default_factory=dict)
     folder: Path = Path("/")
     run_as: RunAs = field(default_factory=RunAs)

@@ -17,6 +17,8 @@ ATTEMPTS_AT_START = 4  # a service of a supervisor that was killed may take seco
 MOST_LOG_BYTES = 20_000_000
 TICK_SECONDS, STARTING_TICK_SECONDS = 0.25, 0.05
 LOG_CHECK_SECONDS = 60.0
+BROKEN_CHECK_SECONDS = 10.0
+BROKEN_CHECKS = 2  # in a row, before a program that runs is started again
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Runner:
         self._report = report
         self._crashes = 0  # in a row
         self._started = self._ready = 0.0
-        self._next_start = 0.0
+        self._next_start = self._next_check = 0.0
+        self._found_broken = 0  # in a row
 
     @property
     def up(self) -> bool:
@@ -70,6 +73,15 @@ class Runner:
             self._step_starting()
         elif self.state == "running" and not self._child.running:
             self._crashed(f"ended with {self._ending()}")
+        elif self.state == "running" and time.monotonic() >= self._next_check:
+            self._check()
+
+    def _check(self) -> None:
+        self._next_check = time.monotonic() + BROKEN_CHECK_SECONDS
+        why = self.component.program.broken()
+        self._found_broken = self._found_broken + 1 if why else 0
+        if why and self._found_broken >= BROKEN_CHECKS:
+            self._crashed(f"does not work: {why}")
 
     def _step_starting(self) -> None:
         if not self._child.running:
@@ -92,6 +104,8 @@ class Runner:
 
     def _announce(self, state: str) -> None:
         self._ready = time.monotonic()
+        self._next_check = self._ready + BROKEN_CHECK_SECONDS
+        self._found_broken = 0
         self._enter(state)
         again = f" again, restart {self.restarts}" if self.restarts else ""
         self._report(

@@ -1,11 +1,16 @@
 import json
+import re
 
 import pytest
 from django.test import Client, override_settings
 from django.utils import timezone
+from pytest_django.fixtures import Settings
+from pytest_httpserver import HTTPServer
 
 from copilot import health
 from incidents.models import OutboxMessage
+from runbooks.index import VectorIndex
+from tests.runbooks.library import small_library
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +52,33 @@ def test_without_queue_index_and_model_it_still_serves(client: Client) -> None:
     states = {name: each["status"] for name, each in report["components"].items()}
     assert (states["queue"], states["vector-index"], states["model"]) == ("down", "down", "degraded")
     assert "secret" not in json.dumps(report)
+
+
+@pytest.mark.django_db
+def test_an_index_that_answers_without_its_data_is_no_working_index(
+    client: Client, httpserver: HTTPServer, settings: Settings
+) -> None:
+    """Its heartbeat would go on."""
+    settings.CHROMA_URL = httpserver.url_for("").rstrip("/")
+    httpserver.expect_request(re.compile("/api/v2/.*")).respond_with_json(
+        {"error": "InternalError", "message": "database disk image is malformed"}, status=500
+    )
+    _, report = ready(client)
+    assert report["components"]["vector-index"]["status"] == "down"
+    assert "cannot read its data" in str(report["components"]["vector-index"]["detail"])
+
+
+@pytest.mark.django_db
+def test_an_index_that_is_being_filled_says_how_far_it_is(client: Client, chroma_url: str, settings: Settings) -> None:
+    settings.CHROMA_URL = chroma_url
+    VectorIndex(chroma_url).reset()
+    _, report = ready(client)
+    assert report["components"]["vector-index"]["status"] == "ok"
+    small_library()
+    health._REPORT = health.Report()
+    _, report = ready(client)
+    assert report["components"]["vector-index"]["status"] == "degraded"
+    assert "has 0 of" in str(report["components"]["vector-index"]["detail"])
 
 
 @pytest.mark.django_db

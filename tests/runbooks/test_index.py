@@ -1,5 +1,6 @@
 """The vector index against a real Chroma server, a silent one, and none."""
 
+import re
 import socket
 
 import numpy as np
@@ -69,8 +70,17 @@ def test_a_server_that_never_answers_does_not_hold_anybody_up() -> None:
 
 
 def test_another_program_on_the_port_is_an_unavailable_index(httpserver: HTTPServer) -> None:
-    httpserver.expect_request("/api/v2/heartbeat").respond_with_data(
+    httpserver.expect_request(re.compile("/api/v2/.*")).respond_with_data(
         "<h1>nginx</h1>", status=502, content_type="text/html"
     )
-    with pytest.raises(IndexUnavailable, match="502"):
+    other = VectorIndex(httpserver.url_for("").rstrip("/"))
+    for ask in (other.count, other.contents):
+        with pytest.raises(IndexUnavailable, match="502"):
+            ask()
+
+
+@pytest.mark.parametrize("said", ["[]", "{}", "hello", '{"id": "c1"}'])
+def test_a_count_that_is_none_is_an_unavailable_index(httpserver: HTTPServer, said: str) -> None:
+    httpserver.expect_request(re.compile("/api/v2/.*")).respond_with_data(said, content_type="application/json")
+    with pytest.raises(IndexUnavailable, match="is no vector index"):
         VectorIndex(httpserver.url_for("").rstrip("/")).count()

@@ -5,7 +5,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -14,11 +16,10 @@ import pytest
 from django.db import connection
 from pytest_django.fixtures import Settings
 
-from copilot.embedded import postgres, vector_index
-from copilot.embedded.child import Child
+from copilot.embedded import postgres, supervisor, vector_index
 from runbooks import curation, tasks, upkeep
 from runbooks.embedding import embed_query
-from runbooks.index import IndexUnavailable, VectorIndex
+from runbooks.index import CollectionBroken, VectorIndex
 from runbooks.models import Chunk, Revision
 from runbooks.search import search
 from tests.runbooks.library import NOW, small_library, write
@@ -196,36 +197,62 @@ def test_killed_in_mid_embedding_it_resumes_with_each_passage_once(index: Vector
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("damage", ["folder deleted", "database truncated"])
+@pytest.mark.parametrize("damage", ["folder deleted", "database truncated", "database emptied"])
 def test_lost_data_is_rebuilt_unattended_and_words_answer_meanwhile(
-    services: Run, settings: Settings, damage: str
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch, damage: str
 ) -> None:
-    """Fault 65: the server loses its data while it runs, is started again on what is left, and is filled again."""
-    data, port = services.folder / f"damaged-{free_port()}", free_port()
-    server = services.start(vector_index.program(data=data, port=port))
+    """Fault 65: the server loses its data while it runs; the supervisor starts it on an empty folder, and the next ticks fill it."""
+    monkeypatch.setattr(supervisor, "BROKEN_CHECK_SECONDS", 0.1)
+    data, port, lines = tmp_path / "chroma", free_port(), list[str]()
     settings.CHROMA_URL = f"http://127.0.0.1:{port}"
-    small_library()
-    embed_all()
+    program = vector_index.program(data=data, port=port)
+    running = supervisor.Supervisor(
+        [supervisor.Component(program)], logs=tmp_path / "log", report=lines.append, record=lambda _: None
+    )
+    try:
+        running.start(stop=threading.Event())
+        small_library()
+        embed_all()
+        assert upkeep.why_incomplete(seconds=5) is None
+        _damage(data, damage)
+        if damage != "folder deleted":  # then it answers from the deleted files until it writes
+            with pytest.raises(CollectionBroken):
+                upkeep.why_incomplete(seconds=5)
+            meanwhile = search("no database connection within 2 s")
+            assert meanwhile.passages[0].slug == "connection-pool-exhausted"
+            assert "by their words alone" in meanwhile.degraded
+        _supervise(running, until=lambda: "ready again" in lines[-1])
+        assert "does not work: its data in" in lines[-2]
+        assert "has 0 of" in str(upkeep.why_incomplete(seconds=5))
+        assert search("no database connection within 2 s").passages[0].slug == "connection-pool-exhausted"
+        for _ in range(2):  # one tick sees that something is lost, the next embeds it
+            tasks.embed_pending()
+        assert set(VectorIndex(settings.CHROMA_URL).contents()) == approved_ids()
+        assert upkeep.why_incomplete(seconds=5) is None
+        assert search("somebody borrows and never returns").degraded == ""
+    finally:
+        running.stop()
+
+
+def _damage(data: Path, damage: str) -> None:
     if damage == "folder deleted":
         shutil.rmtree(data)
     else:
-        os.truncate(data / "chroma.sqlite3", 4096)
-        meanwhile = search("no database connection within 2 s")
-        assert meanwhile.passages[0].slug == "connection-pool-exhausted"
-        assert "by their words alone" in meanwhile.degraded
-        with pytest.raises(IndexUnavailable):
-            upkeep.reconcile()
-    restarted = _started_again(server, services, data=data, port=port)
-    assert search("no database connection within 2 s").passages[0].slug == "connection-pool-exhausted"
-    for _ in range(2):  # one tick sees that something is lost, the next embeds it
-        tasks.embed_pending()
-    assert set(VectorIndex(settings.CHROMA_URL).contents()) == approved_ids()
-    assert search("somebody borrows and never returns").degraded == ""
-    restarted.stop()
+        os.truncate(data / "chroma.sqlite3", 4096 if damage == "database truncated" else 0)
 
 
-def _started_again(server: Child, services: Run, *, data: Path, port: int) -> Child:
-    """What the supervisor does: the index is a cache, so it starts on an empty folder when the old one is of no use."""
-    server.stop()
-    shutil.rmtree(data, ignore_errors=True)
-    return services.start(vector_index.program(data=data, port=port))
+def _supervise(running: supervisor.Supervisor, *, until: Callable[[], bool]) -> None:
+    """Let the supervisor work, in this thread, until the condition holds; after a minute without that the test fails."""
+    stop = threading.Event()
+    deadline = time.monotonic() + 60
+
+    def watch() -> None:
+        while not until() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        stop.set()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    running.run(stop=stop)
+    watcher.join()
+    assert until()

@@ -94,6 +94,24 @@ def test_a_crashed_program_comes_back(watched: Watched) -> None:
     supervisor.stop()
 
 
+def test_a_program_that_runs_without_doing_its_work_is_started_again(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once is not enough: it may be busy."""
+    monkeypatch.setattr("copilot.embedded.supervisor.BROKEN_CHECK_SECONDS", 0.05)
+    answers = iter([None, "no such table", None, "no such table", "no such table"])
+    program = watched.program("index")
+    supervisor = watched.supervise(Component(Program(**{**vars(program), "broken": lambda: next(answers, None)})))
+    supervisor.start(stop=threading.Event())
+    watched.run_until(
+        supervisor,
+        condition=lambda: watched.states["index"].restarts == 1 and watched.states["index"].state == "running",
+    )
+    assert any("does not work: no such table; next start in 0.5 s" in line for line in watched.lines)
+    assert next(answers, None) is None
+    supervisor.stop()
+
+
 def test_a_program_that_never_starts_ends_the_start_and_quotes_its_log(watched: Watched) -> None:
     supervisor = watched.supervise(
         Component(watched.program("database")),
