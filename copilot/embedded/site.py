@@ -141,7 +141,15 @@ def _program(plan: Plan, name: str, command: tuple[str, ...]) -> Program:
 def _variables(plan: Plan) -> dict[str, str]:
     # Fewer malloc arenas: threads would otherwise each keep their own free memory.
     # Celery would import every page to run the checks that `up` has just run.
-    return {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "2", "CELERY_SKIP_CHECKS": "1", **plan.variables}
+    # The embedding model is a local file: nothing is asked for it on the network, and its tokenizer starts no threads before a fork.
+    return {
+        "PYTHONUNBUFFERED": "1",
+        "MALLOC_ARENA_MAX": "2",
+        "CELERY_SKIP_CHECKS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        **plan.variables,
+    }
 
 
 def _web(plan: Plan) -> Program:
