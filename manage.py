@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Runs the management commands: `manage.py help` lists them."""
 
+import io
 import os
 import sys
 
@@ -12,6 +13,8 @@ def main() -> None:
             f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}. "
             "Install python3.11 and run `make setup` again."
         )
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # progress shows at once in a pipe or a log, too
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
