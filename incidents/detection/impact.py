@@ -7,9 +7,23 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from incidents.detection.anomaly import Direction, Episode
-from incidents.detection.signals import Meaning, SignalKind, is_service_level, meaning, quantile_of
+from incidents.detection.signals import Meaning, SignalKind, is_service_level, is_share, meaning, quantile_of
 
 OTHER = Meaning(SignalKind.OTHER, 1.0)
+LONGEST_TITLE = 80  # characters: a line of a list, also on a phone
+MOST_SAID = 56  # of them, about what happens, where the service's name has to be cut
+# OpenTelemetry's and Prometheus' names that are not said as they are written.
+_SPOKEN = {
+    "duration_p50": "median duration",
+    "duration_p95": "p95 duration",
+    "duration_p99": "p99 duration",
+    "db.client.connections.usage": "database connections in use",
+    "db.client.connection.count": "database connections in use",
+    "process.cpu.utilization": "CPU use",
+    "up": "share of targets that answer",
+}
+_NAMESPACE = re.compile(r"^(http|rpc)[._]server[._]")  # the service's own requests: its name says so
+_UNITS = frozenset({"s", "ms", "pct", "percent", "seconds", "milliseconds"})
 
 
 class Harm(IntEnum):
@@ -85,30 +99,52 @@ def _slowness(factor: float, *, front: bool, wide: bool) -> Impact:
 
 
 def title_of(episode: Episode) -> str:
-    """Say what is wrong, where and how much, in words that claim no cause."""
+    """Say what is wrong, where, how much and what is usual, in words that claim no cause and at most LONGEST_TITLE characters."""
     key = episode.key
     read_as = meaning(key.name, key.unit) or OTHER
-    who = f"{key.service}{_operation(key.attributes)}"
+    name = plain_name(key.name)
+    low, high, peak = (value * read_as.factor for value in (episode.usual_low, episode.usual_high, episode.peak))
     match read_as.kind:
         case SignalKind.ERRORS:
-            return f"{who}: up to {_percent(episode.peak * read_as.factor)} of requests fail"
+            what, usual = f"up to {_percent(peak)} of requests fail", ""
         case SignalKind.SUCCESS:
-            return f"{who}: {plain_name(key.name)} down to {_percent(episode.peak * read_as.factor)}"
+            what = f"{name} down to {_percent(peak)}"
+            usual = f"usually {'above ' if low < 0.9995 else ''}{_percent(low)}"
         case SignalKind.DURATION:
-            usual, peak = episode.usual_high * read_as.factor, episode.peak * read_as.factor
-            return f"{who}: {plain_name(key.name)} up to {seconds(peak)}, usually below {seconds(usual)}"
+            what, usual = f"{name} up to {seconds(peak)}", f"usually below {seconds(high)}"
+        case SignalKind.TRAFFIC if episode.direction is Direction.DOWN:
+            what, usual = f"{name} down to {number(peak)}", f"usually above {number(low)}"
         case SignalKind.TRAFFIC:
-            way = "down" if episode.direction is Direction.DOWN else "up"
-            usual = episode.usual_low if way == "down" else episode.usual_high
-            return f"{who}: {plain_name(key.name)} {way} to {number(episode.peak)}, usually {'above' if way == 'down' else 'below'} {number(usual)}"
+            what, usual = f"{name} up to {number(peak)}", f"usually below {number(high)}"
         case _:
-            return f"{who}: {plain_name(key.name)} {episode.direction.value} to {number(episode.peak)}, usually {number(episode.usual_low)} to {number(episode.usual_high)}"
+            said = _percent if is_share(key) else number
+            what = f"{name} {episode.direction.value} to {said(peak)}"
+            usual = f"usually {said(low)} to {said(high)}"
+    return _short(key.service, operation=_operation(key.attributes), what=what, usual=usual)
+
+
+def _short(service: str, *, operation: str, what: str, usual: str) -> str:
+    """Put a title together. When it is too long, the operation goes first, then what is usual, then the ends of the names."""
+    whole = f"{what}, {usual}" if usual else what
+    for who, said in ((f"{service}{operation}", whole), (service, whole), (service, what)):
+        if len(who) + len(said) + 2 <= LONGEST_TITLE:
+            return f"{who}: {said}"
+    said = what if len(what) <= MOST_SAID else f"…{what[1 - MOST_SAID :]}"
+    room = LONGEST_TITLE - len(said) - 2
+    return f"{service if len(service) <= room else f'{service[: room - 1]}…'}: {said}"
 
 
 def plain_name(name: str) -> str:
-    """Return a series name as people say it."""
-    quantiles = {"duration_p50": "median duration", "duration_p95": "p95 duration", "duration_p99": "p99 duration"}
-    return quantiles.get(name) or re.sub(r"[_.](s|ms|pct|seconds|ratio)$", "", name.split("|", 1)[0]).replace("_", " ")
+    """Return a series name as people say it: "cache.hit.ratio" is "cache hit ratio", "rpc.server.duration.p99" "p99 duration"."""
+    if name in _SPOKEN:
+        return _SPOKEN[name]
+    words = re.split(r"[._]+", _NAMESPACE.sub("", name.split("|", 1)[0]))
+    while len(words) > 1 and words[-1] in _UNITS:
+        words.pop()
+    if len(words) > 1 and re.fullmatch(r"p\d+", words[-1]):
+        quantile = words.pop()
+        words.insert(0, "median" if quantile == "p50" else quantile)
+    return " ".join(words)
 
 
 def seconds(value: float) -> str:
