@@ -49,7 +49,9 @@ class GroupingDecision(models.Model):
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, null=True, related_name="grouping_decisions")
     subject = models.CharField(max_length=300)  # what was put there, in words: an alert, an anomaly, a change
     outcome = models.CharField(max_length=10, choices=Outcome.choices)
-    features = models.JSONField(default=dict)  # name → number, see `lifecycle`'s affinity
+    features = models.JSONField(default=dict)  # name → number, see `detection.affinity`
+    # What a merge or split moved, so that undoing it can move it back: {"alerts": [ids], "anomalies": [ids], …}.
+    moved = models.JSONField(default=dict, blank=True)
     score = models.FloatField(null=True)
     sentence = models.CharField(max_length=500)
     rule = models.ForeignKey(GroupingRule, on_delete=models.SET_NULL, null=True, related_name="decisions")

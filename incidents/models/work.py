@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from incidents.models.incident import Incident
+from incidents.models.incident import Incident, TimelineEntry
 
 
 class IncidentRole(models.Model):
@@ -118,16 +118,31 @@ class Notification(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications")
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="notifications")
     channel = models.ForeignKey(NotificationChannel, on_delete=models.CASCADE, null=True, blank=True)
+    # What it tells of: one entry is told once to each place, however often its task runs.
+    entry = models.ForeignKey(TimelineEntry, on_delete=models.CASCADE, null=True, blank=True)
     text = models.CharField(max_length=500)
     created_at = models.DateTimeField()
     read_at = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     failure = models.CharField(max_length=300, blank=True)
+    # When a worker may try; empty once it was sent, given up, or is being sent: a worker that dies then leaves it unsent, never twice.
+    try_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("-created_at",)
-        indexes = [models.Index(fields=("user", "-created_at"), condition=Q(read_at=None), name="notification_unread")]
+        indexes = [
+            models.Index(fields=("user", "-created_at"), condition=Q(read_at=None), name="notification_unread"),
+            models.Index(fields=("try_at",), condition=Q(try_at__isnull=False), name="notification_to_send"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=("user", "channel", "entry"),
+                condition=Q(entry__isnull=False),
+                name="told_once",
+                nulls_distinct=False,
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.user}: {self.text}"
