@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
-from incidents.detection.anomaly import AnomalyGroup, Direction, Episode
+from incidents.detection.anomaly import AnomalyGroup, Episode
 from incidents.detection.impact import Harm, impact_of, title_of
 from incidents.intake import outbox
 from incidents.models import Anomaly, Incident, Investigation, ServiceEdge, TimelineEntry
-from incidents.telemetry.datamodel import SeriesKey
 
 # A departure at a service of an open incident is part of it when it begins this soon after the incident's last one; at a neighbour
 # of its services sooner.
@@ -293,19 +292,7 @@ def _note_recovery(incident: Incident, *, now: datetime) -> None:
 
 
 def _is_felt(anomaly: Anomaly) -> bool:
-    episode = Episode(
-        key=SeriesKey(anomaly.service, anomaly.name, anomaly.attributes, anomaly.unit),
-        direction=Direction(anomaly.direction),
-        started_at=anomaly.started_at,
-        detected_at=anomaly.detected_at,
-        peaked_at=anomaly.peaked_at,
-        ended_at=anomaly.ended_at,
-        usual_low=anomaly.usual_low,
-        usual_high=anomaly.usual_high,
-        peak=anomaly.peak,
-        score=anomaly.score,
-    )
-    return impact_of(episode, is_entry=False).harm > Harm.NONE
+    return impact_of(anomaly.episode, is_entry=False).harm > Harm.NONE
 
 
 def _write(

@@ -8,9 +8,8 @@ from copilot.evidence import changes, logs, metrics, passages, precedents, trace
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Role, from_json
 from copilot.evidence.hypotheses import LEAST_SCORE, hypotheses_of, sentence_of, varied
 from copilot.evidence.numbering import numbered
-from incidents.detection.anomaly import Direction, Episode
 from incidents.localization.suspects import Finding, Modality, Ranking
-from incidents.models import Anomaly, Incident, Investigation
+from incidents.models import Incident, Investigation
 from incidents.telemetry.backend import TelemetryBackend, TelemetryError
 from incidents.telemetry.datamodel import LogRecord, MetricSeries, SeriesKey, Window
 from runbooks.passages import SearchResult
@@ -110,7 +109,7 @@ def _symptoms(incident: Incident, sources: _Sources, services: Sequence[str]) ->
     """Yield the worst departures, one a service and kind of signal, those that users feel first."""
     felt = {"error_ratio": 0, "duration_p95": 1, "duration_p99": 1, "duration_p50": 2, "requests_per_second": 3}
     episodes = sorted(
-        (_episode(anomaly) for anomaly in incident.anomalies.all()),
+        (anomaly.episode for anomaly in incident.anomalies.all()),
         key=lambda e: (felt.get(e.key.name, 4), e.key.attributes != "{}", -e.score),
     )
     seen: set[tuple[str, int]] = set()
@@ -208,18 +207,3 @@ def _once(drafts: Iterable[Evidence]) -> list[Evidence]:
             seen.add(shows)
             kept.append(draft)
     return kept
-
-
-def _episode(anomaly: Anomaly) -> Episode:
-    return Episode(
-        key=SeriesKey(anomaly.service, anomaly.name, anomaly.attributes, anomaly.unit),
-        direction=Direction(anomaly.direction),
-        started_at=anomaly.started_at,
-        detected_at=anomaly.detected_at,
-        peaked_at=anomaly.peaked_at,
-        ended_at=anomaly.ended_at,
-        usual_low=anomaly.usual_low,
-        usual_high=anomaly.usual_high,
-        peak=anomaly.peak,
-        score=anomaly.score,
-    )

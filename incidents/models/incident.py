@@ -7,7 +7,9 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from incidents.detection.anomaly import Direction, Episode
 from incidents.models.service import Team
+from incidents.telemetry.datamodel import SeriesKey
 
 
 class IncidentQuerySet(models.QuerySet["Incident"]):
@@ -129,6 +131,22 @@ class Anomaly(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service} {self.name} {self.direction}"
+
+    @property
+    def episode(self) -> Episode:
+        """The row as detection and evidence know it."""
+        return Episode(
+            key=SeriesKey(self.service, self.name, self.attributes, self.unit),
+            direction=Direction(self.direction),
+            started_at=self.started_at,
+            detected_at=self.detected_at,
+            peaked_at=self.peaked_at,
+            ended_at=self.ended_at,
+            usual_low=self.usual_low,
+            usual_high=self.usual_high,
+            peak=self.peak,
+            score=self.score,
+        )
 
 
 class Change(models.Model):
