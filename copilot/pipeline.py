@@ -204,12 +204,23 @@ def look_again(*, now: datetime) -> int:
 def reclaim_expired(*, now: datetime) -> int:
     """Ask again for investigations whose worker died, and give up after three attempts. Return how many were asked for."""
     stuck = Investigation.objects.filter(state=Investigation.State.RUNNING, claimed_until__lt=now)
-    stuck.filter(attempts__gte=ATTEMPTS).update(
-        state=Investigation.State.FAILED,
-        claimed_until=None,
-        failure=f"The investigation did not finish in {ATTEMPTS} attempts; its worker's log says why. Press Investigate again.",
-    )
+    for incident_id in stuck.filter(attempts__gte=ATTEMPTS).values_list("incident_id", flat=True):
+        _give_up(incident_id, now=now)
     again = list(stuck.filter(attempts__lt=ATTEMPTS).values_list("incident_id", flat=True))
     for incident_id in again:
         outbox.enqueue(task="copilot.tasks.investigate", arguments=[incident_id], queue="investigate")
     return len(again)
+
+
+def _give_up(incident_id: int, *, now: datetime) -> None:
+    """Mark an investigation that never finished as failed, unless somebody else has just done so, and tell open pages."""
+    with transaction.atomic():
+        failed = Investigation.objects.filter(
+            incident_id=incident_id, state=Investigation.State.RUNNING, claimed_until__lt=now
+        ).update(
+            state=Investigation.State.FAILED,
+            claimed_until=None,
+            failure=f"The investigation did not finish in {ATTEMPTS} attempts; its worker's log says why. Press Investigate again.",
+        )
+        if failed:
+            events.publish(incident_id=incident_id, kind="incident.changed", payload={})
