@@ -1,6 +1,16 @@
 """The records of the incidents app, one module a subject."""
 
-from incidents.models.alerts import Alert, AlertEvent, AlertSource, RawEvent, Silence, SourceToken
+from incidents.models.alerts import (
+    Alert,
+    AlertEvent,
+    AlertSource,
+    Hold,
+    IntakeAllowance,
+    NeverHold,
+    RawEvent,
+    Silence,
+    SourceToken,
+)
 from incidents.models.grouping import GroupingDecision, GroupingRule
 from incidents.models.incident import Anomaly, Change, Incident, Investigation, TimelineEntry
 from incidents.models.outbox import DeadLetter, DropCount, OutboxMessage
@@ -17,10 +27,13 @@ __all__ = [
     "DropCount",
     "GroupingDecision",
     "GroupingRule",
+    "Hold",
     "Incident",
     "IncidentRole",
     "IncidentTask",
+    "IntakeAllowance",
     "Investigation",
+    "NeverHold",
     "Notification",
     "NotificationChannel",
     "OutboxMessage",

@@ -63,7 +63,8 @@ class RawEvent(models.Model):
 
     source = models.ForeignKey(AlertSource, on_delete=models.CASCADE, related_name="raw_events")
     delivery_id = models.CharField(max_length=200)  # the sender's, or the body's SHA-256
-    received_at = models.DateTimeField()
+    received_at = models.DateTimeField()  # the last time, when a body without an id of its own came again
+    times = models.PositiveIntegerField(default=1)
     content_type = models.CharField(max_length=100, blank=True)
     body = models.BinaryField()
     alerts = models.PositiveIntegerField(default=0)
@@ -141,6 +142,9 @@ class AlertEvent(models.Model):
     status = models.CharField(max_length=10, choices=Alert.Status.choices)
     at = models.DateTimeField()
     received_at = models.DateTimeField()
+    begins = models.BooleanField(
+        default=False
+    )  # the sender says that an episode begins here, even if it told of no end before
 
     class Meta:
         ordering = ("at", "pk")
@@ -174,3 +178,58 @@ class Silence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.reason}"
+
+
+class IntakeAllowance(models.Model):
+    """What a source may still send: a token bucket from which each web process takes a share at a time."""
+
+    source = models.OneToOneField(AlertSource, on_delete=models.CASCADE, primary_key=True, related_name="allowance")
+    left = models.FloatField()
+    counted_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.left:.0f} left"
+
+
+class Hold(models.Model):
+    """One time that an alert was held back because its kind usually resolves itself, and what came of it."""
+
+    class Outcome(models.TextChoices):
+        WAITING = "", "Still held"
+        SPARED = "spared", "Resolved itself"
+        REAL = "real", "Lasted: shown after the hold"
+        RELEASED = "released", "Released by a person"
+
+    alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="holds")
+    began_at = models.DateTimeField()
+    until = models.DateTimeField()
+    # What it rested on: episodes seen to end, and the share of them that had ended within the hold.
+    episodes = models.PositiveIntegerField()
+    share = models.FloatField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    outcome = models.CharField(max_length=10, choices=Outcome.choices, blank=True, default=Outcome.WAITING)
+    ended_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        ordering = ("-began_at",)
+        constraints = [
+            models.UniqueConstraint(fields=("alert",), condition=Q(ended_at=None), name="alert_held_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alert_id} held until {self.until:%H:%M:%S}"
+
+
+class NeverHold(models.Model):
+    """A person's word that alerts of this name are never held back, whatever their history says."""
+
+    source = models.ForeignKey(AlertSource, on_delete=models.CASCADE, related_name="never_held")
+    name = models.CharField(max_length=200)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=("source", "name"), name="never_hold_once")]
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.name}"

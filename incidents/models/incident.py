@@ -164,11 +164,19 @@ class Change(models.Model):
     author = models.CharField(max_length=150, blank=True)
     link = models.URLField(max_length=1000, blank=True)
     told_by = models.CharField(max_length=100, blank=True)  # the source's name; empty when seen in telemetry
+    external_id = models.CharField(
+        max_length=200, blank=True
+    )  # the teller's, so that its end is told of the same change
 
     class Meta:
         ordering = ("at",)
         indexes = [models.Index(fields=("source", "-at"))]
-        constraints = [models.UniqueConstraint(fields=("source", "at", "service", "title"), name="change_once")]
+        constraints = [
+            models.UniqueConstraint(fields=("source", "at", "service", "title"), name="change_once"),
+            models.UniqueConstraint(
+                fields=("told_by", "external_id"), condition=~Q(external_id=""), name="change_told_once"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.service}: {self.title}"
