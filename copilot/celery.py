@@ -11,7 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "copilot.settings")
 TASK_SECONDS = 300  # a task that takes longer is ended
 REDELIVERED_AFTER_SECONDS = 900  # longer than any task, or a slow one would be run twice
 
-app = Celery("copilot")
+app = Celery("copilot", task_cls="copilot.delivery:CountedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.update(
     accept_content=["json"],

@@ -118,7 +118,8 @@ def _database() -> tuple[str, str]:
 
 
 def _outbox() -> tuple[str, str]:
-    oldest = OutboxMessage.objects.order_by("pk").values_list("created_at", flat=True).first()
+    waiting_messages = OutboxMessage.objects.filter(published_at=None, due_at=None)
+    oldest = waiting_messages.order_by("pk").values_list("created_at", flat=True).first()
     waiting = timezone.now() - oldest if oldest else timedelta(0)
     if waiting > OUTBOX_PATIENCE:
         return (

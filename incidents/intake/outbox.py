@@ -1,13 +1,24 @@
-"""The outbox: a task is asked for in the same transaction as the rows it works on, and published after commit by the relay."""
+"""The outbox: a task is asked for in the same transaction as the rows it works on, published after commit, and kept until it is done.
+
+So neither a broker that loses its memory nor a worker that dies loses a task. A task that fails three times becomes a dead letter.
+"""
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet
 
-from incidents.models import OutboxMessage
+from incidents.models import DeadLetter, OutboxMessage
 
 CHANNEL = "outbox"  # PostgreSQL NOTIFY channel that wakes the relay
 BATCH = 50
+ATTEMPTS = 3
+LEASE = timedelta(seconds=320)  # longer than a task may take
+UNSEEN = timedelta(seconds=20)  # published so long ago, not begun, and nothing waits in its queue: the broker lost it
+PAUSE = timedelta(seconds=5)  # after the first failed attempt; five times as long after the second
+LONGEST_CAUSE = 2000  # characters
+DIED = "The worker died while it ran this, or the task took longer than it may. The worker's log says more."
 
 
 def enqueue(*, task: str, arguments: list[int | str], queue: str) -> None:
@@ -17,14 +28,98 @@ def enqueue(*, task: str, arguments: list[int | str], queue: str) -> None:
         cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
 
 
-def publish_waiting(publish: Callable[[str, list[int | str], str], None]) -> int:
-    """Hand up to 50 waiting messages, oldest first, to `publish(task, arguments, queue)` and return how many went.
+def publish_waiting(publish: Callable[[OutboxMessage], None], *, now: datetime) -> int:
+    """Hand up to 50 waiting messages that are due, oldest first, to `publish` and return how many went.
 
-    A message that `publish` raises for stays, as do those after it; two relays never take the same message.
+    When `publish` raises, the whole batch stays; what went out already goes out twice, and only the first copy is run.
+    Two relays never take the same message.
     """
+    due = Q(due_at=None) | Q(due_at__lte=now)
     with transaction.atomic():
-        waiting = list(OutboxMessage.objects.select_for_update(skip_locked=True).order_by("pk")[:BATCH])
-        for message in waiting:
-            publish(message.task, message.arguments, message.queue)
+        waiting = OutboxMessage.objects.select_for_update(skip_locked=True).filter(due, published_at=None)
+        batch = list(waiting.order_by("pk")[:BATCH])
+        for message in batch:
+            publish(message)
+        OutboxMessage.objects.filter(pk__in=[message.pk for message in batch]).update(published_at=now)
+    return len(batch)
+
+
+def begin(message_id: int, *, worker: str, is_redelivered: bool, now: datetime) -> bool:
+    """Claim a message for running it; say False when it is done, is being run by somebody else, or was given up.
+
+    A redelivered one is taken from whoever had it: the broker delivers again when that worker is gone.
+    """
+    mine = Q(pk=message_id, attempts__lt=ATTEMPTS)
+    if not is_redelivered:
+        mine &= Q(claimed_until=None) | Q(claimed_until__lt=now)
+    claimed = OutboxMessage.objects.filter(mine).update(
+        attempts=F("attempts") + 1, claimed_until=now + LEASE, claimed_by=worker[:100]
+    )
+    if claimed:
+        return True
+    if is_redelivered:
+        _give_up(OutboxMessage.objects.filter(pk=message_id, attempts__gte=ATTEMPTS), now=now)
+    return False
+
+
+def finish(message_id: int) -> None:
+    """Forget a message whose task is done."""
+    OutboxMessage.objects.filter(pk=message_id).delete()
+
+
+def fail(message_id: int, *, cause: str, now: datetime) -> None:
+    """Record a failed attempt: the message waits some seconds for the next, or becomes a dead letter after the third."""
+    message = OutboxMessage.objects.filter(pk=message_id).first()
+    if message is None:
+        return
+    OutboxMessage.objects.filter(pk=message_id).update(
+        failure=cause[:LONGEST_CAUSE],
+        claimed_until=None,
+        published_at=None,
+        due_at=now + PAUSE * 5 ** max(message.attempts - 1, 0),
+    )
+    _give_up(OutboxMessage.objects.filter(pk=message_id, attempts__gte=ATTEMPTS), now=now)
+
+
+def release(*, worker: str, now: datetime) -> int:
+    """Let what a worker of this name had begun be run again: it starts anew, so the earlier one is gone. Return how many."""
+    mine = OutboxMessage.objects.filter(claimed_by=worker[:100], claimed_until__isnull=False)
+    _give_up(mine.filter(attempts__gte=ATTEMPTS), now=now)
+    return mine.update(claimed_until=None, claimed_by="", published_at=None, failure=DIED)
+
+
+def recover(*, is_empty: Callable[[str], bool], now: datetime) -> int:
+    """Have published again what no worker will run: leases that ran out, and what the broker lost. Return how many.
+
+    `is_empty(queue)` says whether nothing waits in a queue of the broker.
+    """
+    overdue = OutboxMessage.objects.filter(claimed_until__lt=now)
+    _give_up(overdue.filter(attempts__gte=ATTEMPTS), now=now)
+    again = overdue.update(claimed_until=None, claimed_by="", published_at=None, failure=DIED)
+    unseen = OutboxMessage.objects.filter(published_at__lt=now - UNSEEN, claimed_until=None)
+    for queue in list(unseen.order_by().values_list("queue", flat=True).distinct()):
+        if is_empty(queue):
+            again += unseen.filter(queue=queue).update(published_at=None)
+    return again
+
+
+def bury(*, task: str, arguments: list[int | str], queue: str, attempts: int, cause: str, now: datetime) -> None:
+    """Write a dead letter; it waits for a person."""
+    DeadLetter.objects.create(
+        task=task, arguments=arguments, queue=queue, attempts=attempts, cause=cause[:LONGEST_CAUSE], failed_at=now
+    )
+
+
+def _give_up(messages: QuerySet[OutboxMessage], *, now: datetime) -> None:
+    """Make dead letters of them, each once however many workers try."""
+    with transaction.atomic():
+        for message in messages.select_for_update(skip_locked=True):
+            bury(
+                task=message.task,
+                arguments=message.arguments,
+                queue=message.queue,
+                attempts=message.attempts,
+                cause=message.failure or DIED,
+                now=now,
+            )
             message.delete()
-    return len(waiting)

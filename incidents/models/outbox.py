@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 
 class OutboxMessage(models.Model):
-    """A task to publish once the transaction that asked for it is committed. The relay deletes it after publishing."""
+    """A task asked for, from the transaction that asked until it is done: what the broker forgets is published again.
+
+    Waiting (not published), on its way (published), running (claimed), then deleted; or moved to the dead letters.
+    """
 
     task = models.CharField(max_length=100)
     arguments = models.JSONField(default=list)
     queue = models.CharField(max_length=30)
     created_at = models.DateTimeField(auto_now_add=True)
+    due_at = models.DateTimeField(null=True, blank=True)  # not to be published before
+    published_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)  # how often it was begun
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    claimed_by = models.CharField(max_length=100, blank=True)  # the worker's name
+    failure = models.TextField(blank=True)  # why the last attempt failed
+
+    class Meta:
+        indexes = [
+            models.Index(fields=("id",), condition=Q(published_at=None), name="outbox_waiting"),
+            models.Index(fields=("published_at",), condition=Q(published_at__isnull=False), name="outbox_published"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.task}{self.arguments}"

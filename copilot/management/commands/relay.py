@@ -3,45 +3,72 @@
 import logging
 import signal
 import threading
+import time
 from argparse import ArgumentParser
 from typing import Any
 
 import psycopg
+import redis
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
+from copilot import delivery
 from copilot.celery import app
 from incidents.intake import outbox
+from incidents.models import OutboxMessage
 
 POLL_SECONDS = 1.0  # a notification that was missed is made good after so long
+RECOVER_SECONDS = 10.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 5.0
 LOG = logging.getLogger("copilot.relay")
 
 
-def publish(task: str, arguments: list[int | str], queue: str) -> None:
+def publish(message: OutboxMessage) -> None:
     """Hand one task to the broker. Raises kombu's OperationalError when it cannot be reached."""
-    app.send_task(task, args=arguments, queue=queue, retry=False)
+    app.send_task(
+        message.task, args=message.arguments, queue=message.queue, retry=False, task_id=delivery.task_id_of(message.pk)
+    )
+
+
+def is_empty(queue: str) -> bool:
+    """Say whether nothing waits in the broker's queue. Raises redis.RedisError."""
+    client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=5, socket_connect_timeout=3)
+    try:
+        return client.llen(queue) == 0
+    finally:
+        client.close()
 
 
 def relay(*, stop: threading.Event) -> None:
     """Publish what is committed until `stop` is set; a database or broker that is away is waited for."""
     pause = FIRST_PAUSE_SECONDS
+    looked = 0.0
     while not stop.is_set():
         try:
             with psycopg.connect(settings.DATABASE_URL, autocommit=True, connect_timeout=5) as listener:
                 listener.execute(f"LISTEN {outbox.CHANNEL}")
                 while not stop.is_set():
-                    while outbox.publish_waiting(publish):
+                    while outbox.publish_waiting(publish, now=timezone.now()):
                         pause = FIRST_PAUSE_SECONDS
+                    if time.monotonic() - looked >= RECOVER_SECONDS:
+                        recover()
+                        looked = time.monotonic()
                     for _ in listener.notifies(timeout=POLL_SECONDS, stop_after=1):
                         pass
-        except (DatabaseError, psycopg.Error, OperationalError) as error:
+        except (DatabaseError, psycopg.Error, OperationalError, redis.RedisError) as error:
             LOG.warning("relay: %s; next try in %.1f s, nothing is lost", str(error).strip(), pause)
             connection.close()
             stop.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+
+def recover() -> None:
+    """Publish again what the broker or a worker lost."""
+    if lost := outbox.recover(is_empty=is_empty, now=timezone.now()):
+        LOG.warning("relay: %d tasks were lost by the broker or their worker and are published again", lost)
 
 
 class Command(BaseCommand):
@@ -55,7 +82,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["once"]:
-            while outbox.publish_waiting(publish):
+            while outbox.publish_waiting(publish, now=timezone.now()):
                 pass
             return
         stop = threading.Event()

@@ -1,0 +1,85 @@
+"""The outbox: a task is kept until it is done, run once however often it is delivered, and given up after three failures."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from incidents.intake import outbox
+from incidents.models import DeadLetter, OutboxMessage
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+
+
+def published(queue: str = "detect") -> OutboxMessage:
+    outbox.enqueue(task="incidents.tasks.group_alerts", arguments=[7], queue=queue)
+    outbox.publish_waiting(lambda message: None, now=NOW)
+    return OutboxMessage.objects.get()
+
+
+def begin(message: OutboxMessage, *, redelivered: bool = False, now: datetime = NOW) -> bool:
+    return outbox.begin(message.pk, worker="worker@here", is_redelivered=redelivered, now=now)
+
+
+def test_a_message_is_published_once_and_stays_until_its_task_is_done() -> None:
+    message = published()
+    assert outbox.publish_waiting(lambda message: None, now=NOW) == 0
+    assert begin(message)
+    outbox.finish(message.pk)
+    assert not OutboxMessage.objects.exists()
+
+
+def test_a_second_copy_is_not_run_while_the_first_is_or_after_it() -> None:
+    message = published()
+    assert begin(message)
+    assert not begin(message)
+    outbox.finish(message.pk)
+    assert not begin(message)
+
+
+def test_a_failed_task_waits_and_is_given_up_after_three_attempts_with_its_cause() -> None:
+    message, now = published(), NOW
+    for attempt, pause in ((1, 5), (2, 25)):
+        assert begin(message, now=now)
+        outbox.fail(message.pk, cause="ValueError: no such alert", now=now)
+        assert outbox.publish_waiting(lambda message: None, now=now) == 0, attempt
+        now += timedelta(seconds=pause)
+        assert outbox.publish_waiting(lambda message: None, now=now) == 1
+    assert begin(message, now=now)
+    outbox.fail(message.pk, cause="ValueError: no such alert", now=now)
+    letter = DeadLetter.objects.get()
+    assert (letter.attempts, letter.cause, letter.arguments) == (3, "ValueError: no such alert", [7])
+    assert not OutboxMessage.objects.exists()
+
+
+def test_a_task_that_kills_its_worker_three_times_is_given_up() -> None:
+    message = published()
+    assert begin(message)
+    assert begin(message, redelivered=True)
+    assert begin(message, redelivered=True)
+    assert not begin(message, redelivered=True)
+    assert "worker died" in DeadLetter.objects.get().cause
+
+
+def test_what_a_broker_forgot_is_published_again_but_not_what_waits_in_it() -> None:
+    published()
+    later = NOW + outbox.UNSEEN * 2
+    assert outbox.recover(is_empty=lambda queue: False, now=later) == 0
+    assert outbox.recover(is_empty=lambda queue: True, now=later) == 1
+    assert outbox.publish_waiting(lambda message: None, now=later) == 1
+
+
+def test_what_runs_is_not_taken_for_forgotten_until_its_lease_ends() -> None:
+    message = published()
+    begin(message)
+    assert outbox.recover(is_empty=lambda queue: True, now=NOW + outbox.LEASE / 2) == 0
+    assert outbox.recover(is_empty=lambda queue: True, now=NOW + outbox.LEASE * 2) == 1
+
+
+def test_a_worker_that_starts_again_frees_what_it_had_begun() -> None:
+    message = published()
+    begin(message)
+    assert outbox.release(worker="another@here", now=NOW) == 0
+    assert outbox.release(worker="worker@here", now=NOW) == 1
+    assert outbox.publish_waiting(lambda message: None, now=NOW) == 1
+    assert begin(message)
