@@ -7,7 +7,7 @@ import threading
 
 from demo.shop.configuration import surroundings
 from demo.shop.faults import FAULTS
-from demo.shop.run import ShopFailed, run_shop
+from demo.shop.run import ShopFailed, ShopSettings, run_shop
 
 
 def _arguments() -> argparse.Namespace:
@@ -41,9 +41,9 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         run_shop(
-            endpoint=arguments.endpoint,
-            database_url=arguments.database_url,
-            redis_url=arguments.redis_url,
+            ShopSettings(
+                endpoint=arguments.endpoint, database_url=arguments.database_url, redis_url=arguments.redis_url
+            ),
             fault=arguments.fault,
             quiet_seconds=arguments.quiet,
             stop=stop,

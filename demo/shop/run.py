@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -211,21 +211,29 @@ class Shop:
 
 
 def run_shop(
-    *, endpoint: str, database_url: str, redis_url: str, fault: str | None, quiet_seconds: float, stop: threading.Event
+    settings: ShopSettings,
+    *,
+    fault: str | None,
+    quiet_seconds: float,
+    stop: threading.Event,
+    each_second: Callable[[float | None], None] = lambda _: None,
 ) -> None:
     """Run the shop with customers until `stop` is set, and break it with `fault` after the quiet period; blocks.
 
-    Raises KeyError for an unknown fault and ShopFailed when a process cannot start or ends.
+    `each_second` is called about once a second, first when the quiet period begins: with the seconds since the fault was switched on,
+    None before. Raises KeyError for an unknown fault and ShopFailed when a process cannot start or ends.
     """
     chosen = FAULTS[fault] if fault else None
-    settings = ShopSettings(endpoint=endpoint, database_url=database_url, redis_url=redis_url)
+    broken_at: float | None = None
     with Shop(settings) as shop, serving_customers(shop):
         breaks_at = time.monotonic() + quiet_seconds
+        each_second(None)
         while not stop.wait(1):
             shop.check()
-            if chosen and time.monotonic() >= breaks_at:
+            if chosen and broken_at is None and time.monotonic() >= breaks_at:
+                broken_at = time.monotonic()
                 shop.switch(chosen, on=True)
-                chosen = None
+            each_second(None if broken_at is None else time.monotonic() - broken_at)
 
 
 @contextmanager

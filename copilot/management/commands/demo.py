@@ -1,8 +1,11 @@
 """`manage.py demo`: starts everything, replays a recorded outage, and says where to look."""
 
 import secrets
+import threading
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +20,7 @@ from copilot import replay as replays
 from copilot import signin
 from copilot.embedded import running
 from incidents.intake.masking import mask
-from incidents.models import Incident
+from incidents.models import Incident, Investigation
 from incidents.telemetry.backend import TelemetryError
 from runbooks import importing
 from runbooks.models import Document, Revision
@@ -103,7 +106,7 @@ class Command(BaseCommand):
         page = reverse("incident-page", args=[incident.pk]) if incident else reverse("incident-list")
         link = signin.create_link(user, now=timezone.now())
         self.stdout.write(
-            f"\n  {incident or 'The shop is starting; its incident opens by itself some minutes from now.'}\n\n"
+            f"\n  {incident or 'Nothing is wrong yet: the incident will open by itself, some minutes from now.'}\n\n"
             f"  Open      {site}{link}?next={page}\n"
             f"            (signs you in once, within 24 hours)\n"
             f"  or        {site}{page}\n"
@@ -111,25 +114,22 @@ class Command(BaseCommand):
         )
 
     def _run_shop(self, site: str, *, fault: str, quiet_seconds: float) -> None:
-        from demo.shop.run import run_shop
+        from demo.shop.run import ShopFailed, ShopSettings, run_shop
 
-        self.stdout.write(
-            f"The shop runs. {fault} begins after {quiet_seconds / 60:g} quiet minutes. Press Ctrl-C to stop everything."
-        )
-        import threading
-
-        stop = threading.Event()
+        self.stdout.write("The shop starts. Press Ctrl-C to stop everything.")
+        story = Story(fault, quiet=timedelta(seconds=quiet_seconds), site=site.rstrip("/"), say=self.stdout.write)
         try:
             run_shop(
-                endpoint=site,
-                database_url=settings.DATABASE_URL,
-                redis_url=settings.REDIS_URL,
+                ShopSettings(endpoint=site, database_url=settings.DATABASE_URL, redis_url=settings.REDIS_URL),
                 fault=fault,
                 quiet_seconds=quiet_seconds,
-                stop=stop,
+                stop=threading.Event(),
+                each_second=lambda broken: story.go_on(seconds_broken=broken, now=timezone.now()),
             )
         except KeyboardInterrupt:
-            stop.set()
+            self.stdout.write("The shop is stopped.")
+        except ShopFailed as error:
+            raise CommandError(f"{error} The co-pilot runs on; `manage.py down` stops it.") from error
         call_command("down", stdout=self.stdout)
 
     def _wait(self) -> None:
@@ -139,6 +139,47 @@ class Command(BaseCommand):
                 time.sleep(1)
         except KeyboardInterrupt:
             call_command("down", stdout=self.stdout)
+
+
+class Story:
+    """Tells, a line for each thing that happens, what the live demo does and what the co-pilot makes of it."""
+
+    def __init__(self, fault: str, *, quiet: timedelta, site: str, say: Callable[[str], object]) -> None:
+        self._fault = fault
+        self._quiet = quiet
+        self._site = site
+        self._say = say
+        self._began_at: datetime | None = None
+        self._is_broken = False
+        self._opened: set[int] = set()
+        self._explained: set[int] = set()
+
+    def go_on(self, *, seconds_broken: float | None, now: datetime) -> None:
+        """Tell what is new since the last call; `seconds_broken` is how long the fault has been on, None before."""
+        if self._began_at is None:
+            self._began_at = now
+            self._say(
+                f"{now:%H:%M:%S} UTC  The shop runs and sells. All is well until {now + self._quiet:%H:%M:%S} UTC: in these "
+                f"{self._quiet.total_seconds() / 60:g} minutes the co-pilot learns what is usual."
+            )
+        if seconds_broken is not None and not self._is_broken:
+            self._is_broken = True
+            self._say(f"{now:%H:%M:%S} UTC  Now {self._fault} is on. Its harm may take a minute or two to show.")
+        when = "in the quiet period" if seconds_broken is None else f"{seconds_broken:.0f} s after the fault began"
+        for incident in Incident.objects.filter(source="live", opened_at__gte=self._began_at).order_by("pk"):
+            if incident.pk not in self._opened:
+                self._opened.add(incident.pk)
+                page = self._site + reverse("incident-page", args=[incident.pk])
+                self._say(
+                    f"{now:%H:%M:%S} UTC  {incident.reference} opened by itself, {when}: {incident.title}\n  {page}"
+                )
+            if incident.pk not in self._explained and _is_explained(incident):
+                self._explained.add(incident.pk)
+                self._say(f"{now:%H:%M:%S} UTC  {incident.reference} has its brief, {when}.")
+
+
+def _is_explained(incident: Incident) -> bool:
+    return Investigation.objects.filter(incident=incident, state=Investigation.State.READY).exists()
 
 
 def _names() -> list[str]:

@@ -159,18 +159,15 @@ def test_a_missing_database_is_told_before_anything_starts() -> None:
         pass
 
 
-def test_run_shop_stops_when_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "ShopSettings", lambda **given: tiny("brief", **given))
-    stop = threading.Event()
-    stop.set()
-    run.run_shop(
-        endpoint="",
-        database_url=settings.DATABASE_URL,
-        redis_url=settings.REDIS_URL,
-        fault="cpu-hog",
-        quiet_seconds=60,
-        stop=stop,
-    )
+def test_run_shop_stops_when_told() -> None:
+    stop, heard = threading.Event(), list[float | None]()
+
+    def listen(seconds_broken: float | None) -> None:
+        heard.append(seconds_broken)
+        stop.set()
+
+    run.run_shop(tiny("brief"), fault="cpu-hog", quiet_seconds=60, stop=stop, each_second=listen)
+    assert heard == [None]
 
 
 @pytest.mark.parametrize(
