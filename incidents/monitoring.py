@@ -23,12 +23,11 @@ LOOK = timedelta(minutes=10)
 LONGEST_LOOK = timedelta(hours=3)
 # Exporters send every few seconds: the newest bucket is complete only after this.
 SETTLE = timedelta(seconds=10)
-# Edges are read from about so many spans and forgotten when unseen for a day.
+# Edges are read from about so many spans.
 EDGE_SPANS = 50_000
 SPANS_PER_REQUEST = 4.0
 LONGEST_SLICE = timedelta(minutes=2)
 SHORTEST_SLICE = timedelta(seconds=10)
-EDGES_LAST = timedelta(days=1)
 
 Edge = tuple[str, str]
 
@@ -95,7 +94,7 @@ def live_window(*, now: datetime) -> Window:
     end = now - SETTLE
     lasting = (
         Anomaly.objects.filter(incident__source=LIVE, ended_at=None, started_at__gte=end - LONGEST_LOOK)
-        .exclude(incident__status=Incident.Status.RESOLVED)
+        .exclude(incident__status__in=lifecycle.OVER)
         .order_by("started_at")
         .values_list("started_at", flat=True)
         .first()
@@ -107,9 +106,8 @@ def live_window(*, now: datetime) -> Window:
 
 
 def known_edges(*, now: datetime) -> frozenset[Edge]:
-    """Return the (caller, callee) pairs seen within a day."""
-    recent = ServiceEdge.objects.filter(last_seen_at__gte=now - EDGES_LAST)
-    return frozenset(recent.values_list("caller__name", "callee__name"))
+    """Return the (caller, callee) pairs seen within a day, with what people added and without what they removed."""
+    return frozenset(ServiceEdge.objects.known(now=now).values_list("caller__name", "callee__name"))
 
 
 def learn_edges(edges: Collection[Edge], *, now: datetime) -> None:

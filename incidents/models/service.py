@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
+
+EDGES_LAST = timedelta(days=1)  # a learned edge that spans no longer show is forgotten after this
 
 
 class Team(models.Model):
@@ -41,6 +46,15 @@ class Service(models.Model):
         return self.name
 
 
+class ServiceEdgeQuerySet(models.QuerySet["ServiceEdge"]):
+    """Edges, as far as they are believed."""
+
+    def known(self, *, now: datetime) -> ServiceEdgeQuerySet:
+        """Return those that hold: seen in spans within a day, or added by a person; never one that a person removed."""
+        seen = Q(origin=ServiceEdge.Origin.SPANS, last_seen_at__gte=now - EDGES_LAST)
+        return self.filter(seen | Q(origin=ServiceEdge.Origin.ADDED))
+
+
 class ServiceEdge(models.Model):
     """Who calls whom: learned from spans, unless a person said that it is so or that it is not."""
 
@@ -53,6 +67,8 @@ class ServiceEdge(models.Model):
     callee = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="called_by")
     origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.SPANS)
     last_seen_at = models.DateTimeField()
+
+    objects = ServiceEdgeQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=("caller", "callee"), name="edge_once")]
