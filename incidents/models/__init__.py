@@ -1,5 +1,6 @@
 """The records of the incidents app, one module a subject."""
 
+from incidents.models.alert_day import AlertDay
 from incidents.models.alerts import (
     Alert,
     AlertEvent,
@@ -19,6 +20,7 @@ from incidents.models.work import IncidentRole, IncidentTask, Notification, Noti
 
 __all__ = [
     "Alert",
+    "AlertDay",
     "AlertEvent",
     "AlertSource",
     "Anomaly",
