@@ -150,7 +150,7 @@ def survival(durations: Durations) -> Survival:
     at_risk = len(durations) - np.concatenate(([0], np.cumsum(all_ended)[:-1])).astype(np.int64)
     happens = over > 0
     times, over, at_risk = times[happens], over[happens], at_risk[happens]
-    share: Numbers = np.cumprod(1.0 - over / at_risk)
+    share: Numbers = np.cumprod(1.0 - over / at_risk, dtype=np.float64)
     left = at_risk - over
     variance: Numbers = np.cumsum(np.divide(over, at_risk * left, out=np.full_like(over, np.inf), where=left > 0))
     low, high = _band(share, variance)

@@ -11,6 +11,7 @@ from incidents import monitoring
 from incidents.telemetry.backend import TelemetryBackend, TelemetryError
 from incidents.telemetry.prometheus import Prometheus
 from incidents.telemetry.store import HotStore
+from incidents.trends import noise as noise_trends
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,12 @@ def detect_live() -> None:
 def drop_old_telemetry() -> None:
     """Let telemetry go that is older than COPILOT_RETENTION_HOURS."""
     HotStore(settings.DATABASE_URL).drop_older_than(timezone.now() - settings.HOT_STORE_RETENTION)
+
+
+@shared_task
+def add_up_alerts() -> None:
+    """Add up the alerts of yesterday and today by name, for the trends."""
+    noise_trends.add_up(now=timezone.now())
 
 
 def live_sources() -> list[TelemetryBackend]:

@@ -1,0 +1,150 @@
+"""How much alerting there was for each incident, how much was held back or silenced, and which names flap: from alerts added up by day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.db import connection, transaction
+from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+
+from incidents.models import AlertDay, AlertEvent, GroupingDecision
+from incidents.trends.population import NO_TEAM, Choice
+
+SHOWN = 20
+FLAPS = 4  # firings of one alert in a day from which it flaps
+LATE = timedelta(days=1)  # yesterday is added up again: a decision may come after midnight
+MOST_DAYS = 800  # in one go
+
+_ADD_UP = """
+INSERT INTO incidents_alertday
+       (day, name, service, team, is_demo, firings, alerts, flapping, opened, joined, held, silenced)
+SELECT %(day)s, alert.name, alert.service, alert.team, alert.is_demo,
+       sum(firings), count(*) FILTER (WHERE firings > 0), count(*) FILTER (WHERE firings >= %(flaps)s),
+       sum(opened), sum(joined), sum(held), sum(silenced)
+  FROM (SELECT alert_id, sum(firings) AS firings, sum(opened) AS opened, sum(joined) AS joined,
+               sum(held) AS held, sum(silenced) AS silenced
+          FROM (SELECT alert_id, count(*) AS firings, 0 AS opened, 0 AS joined, 0 AS held, 0 AS silenced
+                  FROM incidents_alertevent
+                 WHERE received_at >= %(since)s AND received_at < %(until)s AND status = 'firing'
+                 GROUP BY alert_id
+                 UNION ALL
+                SELECT alert_id, 0, count(*) FILTER (WHERE outcome = 'opened'), count(*) FILTER (WHERE outcome = 'joined'),
+                       count(*) FILTER (WHERE outcome = 'held'), count(*) FILTER (WHERE outcome = 'silenced')
+                  FROM incidents_groupingdecision
+                 WHERE outcome IN ('opened', 'joined', 'held', 'silenced')
+                   AND decided_at >= %(since)s AND decided_at < %(until)s AND NOT is_shadow AND alert_id IS NOT NULL
+                 GROUP BY alert_id) AS said
+         GROUP BY alert_id) AS of_alert
+  JOIN incidents_alert AS alert ON alert.id = of_alert.alert_id
+ GROUP BY alert.name, alert.service, alert.team, alert.is_demo
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NoisyName:
+    """What came in under one alert name. `share` is how much of it opened or joined an incident, of all that was decided."""
+
+    name: str
+    services: int
+    firings: int
+    opened: int
+    joined: int
+    held: int
+    silenced: int
+    flapping: int
+
+    @property
+    def decided(self) -> int:
+        """How often it was decided where it belongs."""
+        return self.opened + self.joined + self.held + self.silenced
+
+    @property
+    def share(self) -> float | None:
+        """How much of what was decided became part of an incident; None when nothing was."""
+        return (self.opened + self.joined) / self.decided if self.decided else None
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Sums over the choice, and the names with the most firings. `up_to` is the last day added up, None before the first."""
+
+    firings: int
+    opened: int
+    joined: int
+    held: int
+    silenced: int
+    flapping: int
+    names: tuple[NoisyName, ...]
+    up_to: date | None
+
+    @property
+    def decided(self) -> int:
+        """How many decisions there were."""
+        return self.opened + self.joined + self.held + self.silenced
+
+    @property
+    def for_each_incident(self) -> float | None:
+        """Alerts that opened or joined an incident, for each that was opened; None when none was."""
+        return (self.opened + self.joined) / self.opened if self.opened else None
+
+
+def add_up(*, now: datetime, since: date | None = None) -> int:
+    """Add up the days since the last that was, that day and the one before again; or all from `since`. Return how many days."""
+    days = list(_days(since or _first_day(), now=now))
+    for day in days:
+        _add_up_day(day)
+    return len(days)
+
+
+def _days(first: date | None, *, now: datetime) -> Iterator[date]:
+    if first is None:
+        return
+    first = max(first, now.date() - timedelta(days=MOST_DAYS))
+    for number in range((now.date() - first).days + 1):
+        yield first + timedelta(days=number)
+
+
+def _first_day() -> date | None:
+    """Return the first day that may be incomplete, None when there is nothing to add up."""
+    last: date | None = AlertDay.objects.aggregate(last=Max("day"))["last"]
+    if last is not None:
+        return last - LATE
+    event = AlertEvent.objects.aggregate(first=Min("received_at"))["first"]
+    decision = GroupingDecision.objects.filter(alert__isnull=False).aggregate(first=Min("decided_at"))["first"]
+    return min((moment.date() for moment in (event, decision) if moment), default=None)
+
+
+def _add_up_day(day: date) -> None:
+    since = datetime.combine(day, time.min, tzinfo=UTC)
+    values: dict[str, date | int] = {"day": day, "since": since, "until": since + timedelta(days=1), "flaps": FLAPS}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtext('incidents_alertday'))"
+        )  # two at once would meet on a row
+        AlertDay.objects.filter(day=day).delete()
+        cursor.execute(_ADD_UP, values)
+
+
+def noise(choice: Choice) -> Noise:
+    """Return the choice's alerts by name, by the UTC days it touches; severity and cause do not apply to alerts."""
+    rows = _days_of(choice)
+    sums = {name: Sum(name) for name in ("firings", "opened", "joined", "held", "silenced", "flapping")}
+    totals = {name: value or 0 for name, value in rows.aggregate(**sums).items()}
+    named = rows.order_by().values("name").annotate(services=Count("service", distinct=True), **sums)
+    by_name = named.order_by("-firings", "name").values_list("name", "services", *sums)
+    names = tuple(NoisyName(*row) for row in by_name[:SHOWN])
+    return Noise(**totals, names=names, up_to=AlertDay.objects.aggregate(last=Max("day"))["last"])
+
+
+def _days_of(choice: Choice) -> QuerySet[AlertDay]:
+    last_day = (choice.end - timedelta(microseconds=1)).date()
+    wanted = Q(day__gte=choice.start.date(), day__lte=last_day)
+    if not choice.with_demo:
+        wanted &= Q(is_demo=False)
+    if choice.service:
+        wanted &= Q(service=choice.service)
+    if choice.team:
+        wanted &= Q(team="" if choice.team == NO_TEAM else choice.team)
+    return AlertDay.objects.filter(wanted)
