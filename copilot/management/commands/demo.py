@@ -1,6 +1,7 @@
 """`manage.py demo`: starts everything, replays a recorded outage, and says where to look."""
 
 import secrets
+import signal
 import threading
 import time
 from argparse import ArgumentParser
@@ -56,6 +57,16 @@ class Command(BaseCommand):
         name = options["name"]
         if name not in _names():
             raise CommandError(f"There is no recording {name!r}. Choose one of {', '.join(_names())}.")
+        # Also when started in the background, where a shell has SIGINT ignored, and by a service manager, which sends SIGTERM.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+        try:
+            self._run(name, options)
+        except KeyboardInterrupt:
+            if running.owner(settings.VAR_DIR):
+                call_command("down", stdout=self.stdout)
+
+    def _run(self, name: str, options: dict[str, Any]) -> None:
         if not running.owner(settings.VAR_DIR):
             call_command("up", detach=True, port=options["port"], no_llm=options["no_llm"], stdout=self.stdout)
         state = running.read_state(settings.VAR_DIR)
@@ -126,19 +137,13 @@ class Command(BaseCommand):
                 stop=threading.Event(),
                 each_second=lambda broken: story.go_on(seconds_broken=broken, now=timezone.now()),
             )
-        except KeyboardInterrupt:
-            self.stdout.write("The shop is stopped.")
         except ShopFailed as error:
             raise CommandError(f"{error} The co-pilot runs on; `manage.py down` stops it.") from error
-        call_command("down", stdout=self.stdout)
 
     def _wait(self) -> None:
         self.stdout.write("Press Ctrl-C to stop everything.")
-        try:
-            while running.owner(settings.VAR_DIR):
-                time.sleep(1)
-        except KeyboardInterrupt:
-            call_command("down", stdout=self.stdout)
+        while running.owner(settings.VAR_DIR):
+            time.sleep(1)
 
 
 class Story:
