@@ -21,66 +21,93 @@ MESSAGE_BYTES = 4096  # a page sends nothing longer than {"after": N}
 MESSAGES = 100  # in one connection; a page sends one
 PAGE = 500  # events in one frame
 REREAD_SECONDS = 5.0  # a hint that was lost, and was the last, is made good after so long
-SESSION_SECONDS = 60.0
+ACCESS_SECONDS = 60.0  # how old a permission may be, when nobody told that it changed
 
 # Close codes. A page signs in again on the first and reconnects on the last.
-SIGNED_OUT, BAD_MESSAGE, TOO_BIG, TRY_AGAIN = 4401, 4400, 1009, 1012
+SIGNED_OUT, NOT_ALLOWED, BAD_MESSAGE, TOO_BIG, TRY_AGAIN = 4401, 4403, 4400, 1009, 1012
+# Events after which somebody may see an incident no longer: it was restricted, or a role in it ended.
+ACCESS_KINDS = frozenset({"incident.changed"})
 
 
 class SignedInConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
-    """A socket for somebody signed in. The session is looked at again each minute; when it has ended, the socket closes."""
+    """A socket for somebody signed in who may see what it follows.
+
+    Both are looked at when it opens, at every message of the page, when somebody says that they changed, and each minute;
+    when one has ended, the socket closes.
+    """
 
     group = ""
 
     async def connect(self) -> None:
-        """Refuse the handshake (403) unless somebody is signed in; otherwise join the group and start the clock."""
-        if not self.scope["user"].is_authenticated:
+        """Refuse the handshake (403) unless somebody is signed in and allowed; otherwise join the groups and start the clock."""
+        if not self.scope["user"].is_authenticated or not await self.is_allowed(self.scope["user"]):
             await self.close()
             return
-        self.group = await self.group_name()
-        if not self.group:
-            await self.close()
-            return
+        self.group = self.group_name()
+        self.person = events.person_group(self.scope["user"].pk)
         await self.channel_layer.group_add(self.group, self.channel_name)
+        await self.channel_layer.group_add(self.person, self.channel_name)
         await self.accept()
         self.ticking = asyncio.create_task(self._tick_while_open())
 
-    async def group_name(self) -> str:
-        """Return the channel group to follow, "" to refuse."""
+    def group_name(self) -> str:
+        """Return the channel group to follow."""
+        raise NotImplementedError
+
+    async def is_allowed(self, user: Any) -> bool:
+        """Say whether the person may see what this socket tells."""
         raise NotImplementedError
 
     async def tick(self) -> None:
         """Do what is due every few seconds."""
 
     async def disconnect(self, _code: int) -> None:
-        """Leave the group and stop the clock."""
+        """Leave the groups and stop the clock."""
         if self.group:
             await self.channel_layer.group_discard(self.group, self.channel_name)
+            await self.channel_layer.group_discard(self.person, self.channel_name)
         if ticking := getattr(self, "ticking", None):
             ticking.cancel()
+
+    async def access_changed(self, _message: dict[str, Any]) -> None:
+        """Look again whether the person may stay."""
+        await self.still_allowed()
+
+    async def still_allowed(self) -> bool:
+        """Close the socket when the session has ended or the permission is gone, and say whether it stays open."""
+        try:
+            user = await self._session_user()
+            code = SIGNED_OUT if user is None else 0 if await self.is_allowed(user) else NOT_ALLOWED
+        except DatabaseError as error:
+            logger.warning("Closing a socket of %s: the database did not answer: %s", self.group, error)
+            code = TRY_AGAIN
+        if code:
+            await self.close(code=code)
+        return not code
 
     async def _tick_while_open(self) -> None:
         passed = 0.0
         while True:
             await asyncio.sleep(REREAD_SECONDS)
             passed += REREAD_SECONDS
+            if passed >= ACCESS_SECONDS:
+                passed = 0.0
+                if not await self.still_allowed():
+                    return
             try:
-                if passed >= SESSION_SECONDS:
-                    passed = 0.0
-                    if not await self._still_signed_in():
-                        await self.close(code=SIGNED_OUT)
-                        return
                 await self.tick()
             except DatabaseError as error:
                 logger.warning("Closing a socket of %s: the database did not answer: %s", self.group, error)
                 await self.close(code=TRY_AGAIN)
                 return
 
-    async def _still_signed_in(self) -> bool:
+    async def _session_user(self) -> Any:
+        """Return who is signed in now, None when it is nobody or somebody else."""
         store = import_module(settings.SESSION_ENGINE).SessionStore
         # A new store: the scope's own has cached what it read when the socket opened.
         user = await get_user({"session": store(self.scope["session"].session_key)})
-        return bool(user.is_authenticated and user.is_active and user.pk == self.scope["user"].pk)
+        same = user.is_authenticated and user.is_active and user.pk == self.scope["user"].pk
+        return user if same else None
 
 
 class IncidentConsumer(SignedInConsumer):
@@ -95,11 +122,19 @@ class IncidentConsumer(SignedInConsumer):
         self.turn = asyncio.Lock()
         await super().connect()
 
-    async def group_name(self) -> str:
-        """Return the incident's group, "" when there is no such incident."""
-        self.incident_id: int = self.scope["url_route"]["kwargs"]["incident_id"]
-        known = await Incident.objects.filter(pk=self.incident_id).aexists()
-        return events.incident_group(self.incident_id) if known else ""
+    @property
+    def incident_id(self) -> int:
+        """Return which incident the socket's address names."""
+        return int(self.scope["url_route"]["kwargs"]["incident_id"])
+
+    def group_name(self) -> str:
+        """Return the incident's group."""
+        return events.incident_group(self.incident_id)
+
+    async def is_allowed(self, user: Any) -> bool:
+        """Say whether there is the incident and the person may see it."""
+        visible = database_sync_to_async(Incident.objects.visible_to)
+        return bool(await (await visible(user)).filter(pk=self.incident_id).aexists())
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         """Take {"after": N}; anything else closes the socket."""
@@ -112,6 +147,8 @@ class IncidentConsumer(SignedInConsumer):
         if after is None or self.received > MESSAGES:
             await self.close(code=BAD_MESSAGE)
             return
+        if not await self.still_allowed():
+            return
         async with self.turn:
             # One frame at least, so that the page knows that it is up to date.
             await self._send_after(after, always=True)
@@ -119,6 +156,8 @@ class IncidentConsumer(SignedInConsumer):
     async def event_published(self, message: dict[str, Any]) -> None:
         """Send a hinted event when it is the next one; re-read when some are missing; drop it when it was sent."""
         event = message["event"]
+        if event["kind"] in ACCESS_KINDS and not await self.still_allowed():
+            return
         async with self.turn:
             if self.last is None or event["number"] <= self.last:
                 return
@@ -152,9 +191,13 @@ class IncidentConsumer(SignedInConsumer):
 class IncidentListConsumer(SignedInConsumer):
     """Tells the list page that it should fetch itself again."""
 
-    async def group_name(self) -> str:
+    def group_name(self) -> str:
         """Return the group of all list pages."""
         return events.LIST_GROUP
+
+    async def is_allowed(self, user: Any) -> bool:
+        """Say whether the person may see incidents at all; the page itself leaves out those that are not for them."""
+        return bool(await database_sync_to_async(user.has_perm)("incidents.view_incident"))
 
     async def websocket_receive(self, _message: dict[str, Any]) -> None:
         """Refuse: the list page has nothing to say."""

@@ -20,12 +20,27 @@ LIST_KINDS = frozenset({"investigation.ready", "incident.changed"})
 HINT_SECONDS = 1.0  # how long a hint may take; it is a convenience
 PAUSE_SECONDS = 5.0  # after a failed hint none is tried for so long, so that a dead Redis does not slow an answer
 
+Hints = list[tuple[str, dict[str, object]]]  # channel group and what it is told
+
 _paused_until = 0.0
 
 
 def incident_group(incident_id: int) -> str:
     """Return the channel group of an incident's open pages."""
     return f"incident-{incident_id}"
+
+
+def person_group(user_id: int) -> str:
+    """Return the channel group of a person's open sockets."""
+    return f"person-{user_id}"
+
+
+def access_changed(user_id: int) -> None:
+    """Have the person's open sockets look at once whether they may stay open: after signing out, or a change of role or account.
+
+    Without a channel layer they look within a minute by themselves.
+    """
+    _hint([(person_group(user_id), {"type": "access.changed"})], about=f"the access of person {user_id}")
 
 
 def publish(*, incident_id: int, kind: str, payload: dict[str, object]) -> int:
@@ -40,9 +55,8 @@ def publish(*, incident_id: int, kind: str, payload: dict[str, object]) -> int:
         number = incident.last_event_number + 1
         StreamEvent.objects.create(incident_id=incident_id, number=number, kind=kind, payload=payload)
         Incident.objects.filter(pk=incident_id).update(last_event_number=number)
-        transaction.on_commit(
-            lambda: _hint(incident_id=incident_id, event=as_json(number=number, kind=kind, payload=payload))
-        )
+        told = _told(incident_id, as_json(number=number, kind=kind, payload=payload))
+        transaction.on_commit(lambda: _hint(told, about=f"incident {incident_id}"))
     return number
 
 
@@ -56,26 +70,33 @@ def as_json(*, number: int, kind: str, payload: dict[str, object]) -> dict[str, 
     return {"number": number, "kind": kind, "payload": payload}
 
 
-def _hint(*, incident_id: int, event: dict[str, object]) -> None:
+def _hint(messages: Hints, *, about: str) -> None:
     global _paused_until
     if time.monotonic() < _paused_until:
         return
     try:
-        async_to_sync(_send)(incident_id, event)
+        async_to_sync(_send)(messages)
     except (RedisError, OSError, TimeoutError) as error:
         _paused_until = time.monotonic() + PAUSE_SECONDS
         logger.warning(
-            "No live hint for incident %s: %s: %s. Pages re-read by themselves; next try in %.0f s.",
-            incident_id,
+            "No live hint about %s: %s: %s. Pages re-read by themselves; next try in %.0f s.",
+            about,
             type(error).__name__,
             error,
             PAUSE_SECONDS,
         )
 
 
-async def _send(incident_id: int, event: dict[str, object]) -> None:
+def _told(incident_id: int, event: dict[str, object]) -> Hints:
+    """Return which groups hear what of an event."""
+    told: Hints = [(incident_group(incident_id), {"type": "event.published", "event": event})]
+    if event["kind"] in LIST_KINDS:
+        told.append((LIST_GROUP, {"type": "incidents.changed", "incident": incident_id}))
+    return told
+
+
+async def _send(messages: Hints) -> None:
     layer = get_channel_layer()
     async with asyncio.timeout(HINT_SECONDS):
-        await layer.group_send(incident_group(incident_id), {"type": "event.published", "event": event})
-        if event["kind"] in LIST_KINDS:
-            await layer.group_send(LIST_GROUP, {"type": "incidents.changed", "incident": incident_id})
+        for group, message in messages:
+            await layer.group_send(group, message)

@@ -1,7 +1,6 @@
 """Every address of the site; each app names its own."""
 
 from django.contrib import admin
-from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 from django.views.generic import RedirectView
 
@@ -11,7 +10,7 @@ from copilot.views import board, chat, door, incident
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("login/", door.SignIn.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("logout/", door.SignOut.as_view(), name="logout"),
     path("sign-in/<str:token>/", door.sign_in_link, name="sign-in"),
     path("account/", door.account, name="account"),
     path("account/choose/", door.choose, name="account-choose"),

@@ -33,6 +33,7 @@ NEW_TEXT = """Say in a sentence when to use this.
 ## Escalate
 """
 
+may_read = permission_required("runbooks.view_document", raise_exception=True)
 may_edit = permission_required("runbooks.change_revision", raise_exception=True)
 may_approve = permission_required("runbooks.approve_revision", raise_exception=True)
 
@@ -63,6 +64,7 @@ class TextForm(forms.Form):
         )
 
 
+@may_read
 @require_GET
 def runbook_list(request: HttpRequest) -> HttpResponse:
     """Every document with its state, or what a search finds."""
@@ -84,6 +86,7 @@ def runbook_list(request: HttpRequest) -> HttpResponse:
     return render(request, "runbooks/list.html", context)
 
 
+@may_read
 @require_GET
 def runbook_page(request: HttpRequest, slug: str) -> HttpResponse:
     """One document: its approved revision, else its newest, or the one asked for."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
+from copilot import people
 from copilot.answers import brief as briefs
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Hypothesis, Kind, Role, to_json
 from copilot.models import Claim, Message, ModelCall
@@ -24,7 +25,15 @@ HOSTILE = '<script>window.pwned=1</script><img src=x onerror="window.pwned=1">![
 
 def mira(password: str | None = None) -> User:
     """The person on call; without a password she comes by a link."""
-    return User.objects.create_user("mira", password=password)
+    return person("mira", "responder", password=password)
+
+
+def person(name: str, role: str = "", *, password: str | None = None) -> User:
+    """Somebody with a role (viewer, responder, SRE, manager, administrator), or with none."""
+    user = User.objects.create_user(name, password=password)
+    if role:
+        people.give_role(user, role=role)
+    return user
 
 
 def incident(**changes: Any) -> Incident:
@@ -187,51 +196,66 @@ def evidence() -> tuple[Evidence, ...]:
         _metric("E3", Role.CONTEXT, "storefront", "Traffic at storefront", low=390, high=430, peak=412, unit="1/s"),
         _logs(),
         _trace(),
-        _item(
-            "E6",
-            Kind.CHANGE,
-            Role.CONTEXT,
-            "payments",
-            "Change: payments 2.13.4 → 2.14.0",
-            "payments changed from 2.13.4 to 2.14.0 at 02:41:08, 3 min 12 s before the incident began (retry card authorisation).",
-            detail={
-                "at": (START - timedelta(seconds=192)).isoformat(),
-                "service": "payments",
-                "version_before": "2.13.4",
-                "version_after": "2.14.0",
-            },
-        ),
-        _item(
-            "E7",
-            Kind.PASSAGE,
-            Role.REMEDY,
-            "",
-            "Runbook: Connection pool exhausted, “Mitigate”",
-            "The runbook “Connection pool exhausted”, “Mitigate” (revision 7) fits these signals.",
-            excerpt=("If the pool fills within 15 minutes of a deploy and traffic is normal, roll back first.",),
-            detail={
-                "slug": "connection-pool-exhausted",
-                "kind": "runbook",
-                "heading": "Mitigate",
-                "text": "1. Roll payments back to the version before.\n2. Watch connections in use fall below 12 for 5 minutes.\n3. Only then restart what still holds connections.",
-                "revision": 7,
-                "position": 2,
-            },
-        ),
+        _change(),
+        _passage(),
         _metric("E8", Role.AGAINST, "payments-db", "payments-db CPU", low=0.15, high=0.3, peak=0.22, unit="1"),
-        _item(
-            "E9",
-            Kind.PRECEDENT,
-            Role.REMEDY,
-            "",
-            "Postmortem: Payments pool exhausted in August",
-            "The postmortem “Payments pool exhausted in August” describes a similar outage.",
-            excerpt=("A retry kept its session open. Rolled back after 11 minutes.",),
-            detail={"slug": "payments-pool-august", "kind": "postmortem", "position": 0, "revision": 1},
-        ),
+        _postmortem(),
         _metric(
             "E10", Role.SYMPTOM, "payments", "payments p99 response time", low=0.38, high=0.52, peak=30.0, unit="s"
         ),
+    )
+
+
+def _change() -> Evidence:
+    """The deploy that came before, as evidence."""
+    return _item(
+        "E6",
+        Kind.CHANGE,
+        Role.CONTEXT,
+        "payments",
+        "Change: payments 2.13.4 → 2.14.0",
+        "payments changed from 2.13.4 to 2.14.0 at 02:41:08, 3 min 12 s before the incident began (retry card authorisation).",
+        detail={
+            "at": (START - timedelta(seconds=192)).isoformat(),
+            "service": "payments",
+            "version_before": "2.13.4",
+            "version_after": "2.14.0",
+        },
+    )
+
+
+def _passage() -> Evidence:
+    """What a runbook says to do."""
+    return _item(
+        "E7",
+        Kind.PASSAGE,
+        Role.REMEDY,
+        "",
+        "Runbook: Connection pool exhausted, “Mitigate”",
+        "The runbook “Connection pool exhausted”, “Mitigate” (revision 7) fits these signals.",
+        excerpt=("If the pool fills within 15 minutes of a deploy and traffic is normal, roll back first.",),
+        detail={
+            "slug": "connection-pool-exhausted",
+            "kind": "runbook",
+            "heading": "Mitigate",
+            "text": "1. Roll payments back to the version before.\n2. Watch connections in use fall below 12 for 5 minutes.\n3. Only then restart what still holds connections.",
+            "revision": 7,
+            "position": 2,
+        },
+    )
+
+
+def _postmortem() -> Evidence:
+    """An outage like this one."""
+    return _item(
+        "E9",
+        Kind.PRECEDENT,
+        Role.REMEDY,
+        "",
+        "Postmortem: Payments pool exhausted in August",
+        "The postmortem “Payments pool exhausted in August” describes a similar outage.",
+        excerpt=("A retry kept its session open. Rolled back after 11 minutes.",),
+        detail={"slug": "payments-pool-august", "kind": "postmortem", "position": 0, "revision": 1},
     )
 
 

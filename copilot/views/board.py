@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET
 
 from copilot.evidence.bundle import EvidenceBundle, from_json
 from copilot.evidence.wording import span_of_time
+from copilot.views.access import may_see
 from copilot.views.sparkline import Sparkline, sparkline
 from copilot.views.verdict import LEAST_SHARE, LIVE, is_over, lasted
 from incidents.models import Incident, Investigation, Service
@@ -52,6 +53,7 @@ class Filter:
     is_on: bool
 
 
+@may_see
 @require_GET
 def incident_list(request: HttpRequest) -> HttpResponse:
     """Show the incidents, or, before there is any, how to send telemetry here."""
@@ -60,7 +62,7 @@ def incident_list(request: HttpRequest) -> HttpResponse:
             request, "copilot/empty.html", {"endpoint": _endpoint(request), "services": Service.objects.count()}
         )
     status, severity = _chosen(request.GET)
-    found = Incident.objects.select_related("investigation")
+    found = Incident.objects.visible_to(request.user).select_related("investigation")
     if severity:
         found = found.filter(severity=severity)
     now = timezone.now()
@@ -72,7 +74,7 @@ def incident_list(request: HttpRequest) -> HttpResponse:
         else (),
         "resolved": _rows(resolved, now=now) if status != "active" else (),
         "resolved_page": resolved,
-        "statuses": _status_filters(status, severity),
+        "statuses": _status_filters(status, severity, visible=Incident.objects.visible_to(request.user)),
         "severities": _severity_filters(status, severity),
         "status": status,
         "severity": severity,
@@ -132,8 +134,8 @@ def _because(bundle: EvidenceBundle | None, investigation: Investigation | None)
     return f"{start} {leading.service} ({leading.score:.2f}): {leading.sentence}"
 
 
-def _status_filters(status: str, severity: int) -> tuple[Filter, ...]:
-    counts = {row["status"]: row["n"] for row in Incident.objects.order_by().values("status").annotate(n=Count("pk"))}
+def _status_filters(status: str, severity: int, *, visible: QuerySet[Incident]) -> tuple[Filter, ...]:
+    counts = {row["status"]: row["n"] for row in visible.order_by().values("status").annotate(n=Count("pk"))}
     resolved = counts.pop(Incident.Status.RESOLVED, 0)
     labels = {"all": "All", "active": f"Active {sum(counts.values())}", "resolved": f"Resolved {resolved}"}
     return tuple(Filter(label, _query(name, severity), name == status) for name, label in labels.items())

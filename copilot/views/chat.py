@@ -12,11 +12,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from copilot.answers import questions
 from copilot.models import Message
+from copilot.views.access import incident_of, may_respond, may_see
 from copilot.views.conversation import one_message
 from copilot.views.incident import known_of
-from incidents.models import Incident
 
 
+@may_respond
 @require_POST
 def ask(request: HttpRequest, pk: int) -> HttpResponse:
     """Take a question."""
@@ -24,12 +25,14 @@ def ask(request: HttpRequest, pk: int) -> HttpResponse:
     return _take(request, pk, lambda: questions.ask(pk, text=text, user=user, now=timezone.now()))  # type: ignore[arg-type]
 
 
+@may_respond
 @require_POST
 def explain(request: HttpRequest, pk: int) -> HttpResponse:
     """Ask for the explanation, again if there was one."""
     return _take(request, pk, lambda: questions.explain(pk, now=timezone.now()))
 
 
+@may_respond
 @require_POST
 def retry(request: HttpRequest, pk: int, message_id: int) -> HttpResponse:
     """Ask again for an answer that failed or was cut short."""
@@ -37,11 +40,12 @@ def retry(request: HttpRequest, pk: int, message_id: int) -> HttpResponse:
     return _take(request, pk, lambda: questions.retry(message_id, now=timezone.now()))
 
 
+@may_see
 @require_GET
 @never_cache
 def message(request: HttpRequest, pk: int, message_id: int) -> HttpResponse:
     """Show one message, as the page inserts it."""
-    known = known_of(pk)
+    known = known_of(request, pk)
     try:
         found = one_message(pk, message_id, known=known.evidence_ids)
     except Message.DoesNotExist as error:
@@ -51,7 +55,7 @@ def message(request: HttpRequest, pk: int, message_id: int) -> HttpResponse:
 
 def _take(request: HttpRequest, pk: int, act: Callable[[], Message]) -> HttpResponse:
     """Do it; a script gets 202, or 409 with why not, and hears the rest over the stream; a plain form gets the page again."""
-    get_object_or_404(Incident.objects.only("pk"), pk=pk)
+    incident_of(request, pk)
     is_script = request.headers.get("X-Requested-With") == "fetch"
     try:
         act()

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, LogoutView
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from copilot import signin
+from copilot import events, signin
 
 THEMES = ("system", "light", "dark")
 YEAR = 365 * 24 * 3600
@@ -53,6 +53,17 @@ class SignIn(LoginView):
     template_name = "copilot/login.html"
     authentication_form = LimitedSignIn
     redirect_authenticated_user = True
+
+
+class SignOut(LogoutView):
+    """Signing out; the person's open sockets close at once."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        user_id = request.user.pk
+        answer = super().post(request, *args, **kwargs)
+        if user_id is not None:
+            events.access_changed(user_id)
+        return answer
 
 
 @login_not_required

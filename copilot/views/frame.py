@@ -7,6 +7,8 @@ from django.utils.functional import SimpleLazyObject
 
 from incidents.models import Incident
 
+SETTINGS_PAGES = ("people", "audit", "operations", "source", "silence", "rule", "topology", "team")
+
 
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Return, for the rail, which section the page is in and how many incidents nobody has acknowledged.
@@ -15,8 +17,12 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     """
     return {
         "section": _section(request),
-        "waiting_incidents": SimpleLazyObject(lambda: Incident.objects.filter(status=Incident.Status.OPEN).count()),
+        "waiting_incidents": SimpleLazyObject(lambda: _waiting(request)),
     }
+
+
+def _waiting(request: HttpRequest) -> int:
+    return Incident.objects.visible_to(request.user).filter(status=Incident.Status.OPEN).count()
 
 
 def _section(request: HttpRequest) -> str:
@@ -24,4 +30,6 @@ def _section(request: HttpRequest) -> str:
     name = (match.url_name or "") if match else ""
     if name.startswith("runbook"):
         return "runbooks"
+    if name.startswith(SETTINGS_PAGES):
+        return "settings"
     return "account" if name == "account" else "incidents"

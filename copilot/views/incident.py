@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -18,6 +18,7 @@ from copilot.answers.brief import from_json as brief_from_json
 from copilot.evidence.bundle import EvidenceBundle
 from copilot.evidence.bundle import from_json as bundle_from_json
 from copilot.views import reading
+from copilot.views.access import incident_of, may_respond, may_see
 from copilot.views.conversation import conversation, follow_from
 from copilot.views.evidence_cards import card
 from copilot.views.verdict import verdict_of
@@ -48,9 +49,9 @@ class Known:
         return frozenset(item.id for item in self.bundle.items) if self.bundle else frozenset()
 
 
-def known_of(pk: int) -> Known:
-    """Return what is known of an incident. Raises Http404."""
-    incident = get_object_or_404(Incident.objects.select_related("investigation"), pk=pk)
+def known_of(request: HttpRequest, pk: int) -> Known:
+    """Return what is known of an incident, if the person may see it. Raises Http404."""
+    incident = incident_of(request, pk)
     investigation = getattr(incident, "investigation", None)
     if investigation is None or investigation.state != Investigation.State.READY:
         return Known(incident, investigation, None, None)
@@ -59,11 +60,12 @@ def known_of(pk: int) -> Known:
     )
 
 
+@may_see
 @require_GET
 @never_cache
 def incident_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the whole incident."""
-    known = known_of(pk)
+    known = known_of(request, pk)
     # Where the page stands is read before what it shows: what happens in between is heard twice, never missed.
     after = follow_from(pk, newest=known.incident.last_event_number)
     context = {
@@ -76,15 +78,17 @@ def incident_page(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "copilot/incident.html", context)
 
 
+@may_see
 @require_GET
 @never_cache
 def incident_part(request: HttpRequest, pk: int, part: str) -> HttpResponse:
     """Show one part of the page anew."""
     if part not in PARTS:
         raise Http404(f"No part {part!r}; there are {', '.join(PARTS)}.")
-    return render(request, PARTS[part], _context(known_of(pk)))
+    return render(request, PARTS[part], _context(known_of(request, pk)))
 
 
+@may_see
 @require_GET
 @never_cache
 def incident_events(request: HttpRequest, pk: int) -> JsonResponse:
@@ -95,15 +99,16 @@ def incident_events(request: HttpRequest, pk: int) -> JsonResponse:
         raise BadRequest(
             "after: give the number of the last event that the page has, for example ?after=12."
         ) from error
-    get_object_or_404(Incident.objects.only("pk"), pk=pk)
+    incident_of(request, pk)
     found = events.since(incident_id=pk, number=max(0, min(after, 2**62)))
     return JsonResponse({"events": [events.as_json(number=e.number, kind=e.kind, payload=e.payload) for e in found]})
 
 
+@may_see
 @require_GET
 def evidence_page(request: HttpRequest, pk: int, evidence_id: str) -> HttpResponse:
     """Show one evidence item whole: a large chart, every line kept, the whole trace, and the query that found it."""
-    known = known_of(pk)
+    known = known_of(request, pk)
     item = known.bundle.get(evidence_id) if known.bundle else None
     if item is None or known.bundle is None:
         raise Http404(f"{known.incident.reference} has no evidence {evidence_id}.")
@@ -120,10 +125,11 @@ def evidence_page(request: HttpRequest, pk: int, evidence_id: str) -> HttpRespon
     return render(request, "copilot/evidence_page.html", context)
 
 
+@may_respond
 @require_POST
 def incident_action(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     """Acknowledge, mitigate, resolve, reopen, investigate again or add a note; then show the page again."""
-    incident = get_object_or_404(Incident, pk=pk)
+    incident = incident_of(request, pk)
     by, now = request.user.get_username(), timezone.now()
     if verb == "note":
         text = request.POST.get("text", "").strip()[:NOTE_LENGTH]

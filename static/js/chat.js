@@ -138,7 +138,9 @@ export const chat = () => {
     event.preventDefault();
     send(event.target);
   });
-  const composer = document.querySelector("#composer"), field = composer.querySelector("textarea");
+  log().scrollTop = log().scrollHeight;
+  const composer = document.querySelector("#composer"), field = composer?.querySelector("textarea");
+  if (!composer) return; // somebody who may read along only
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); composer.requestSubmit(); }
   });
@@ -148,5 +150,4 @@ export const chat = () => {
     field.value = prompt.textContent;
     composer.requestSubmit();
   });
-  log().scrollTop = log().scrollHeight;
 };

@@ -1,6 +1,6 @@
 // A page's live connection: a socket that says what is new, and reading it by HTTP while the socket is down.
 const FIRST_WAIT = 500, LONGEST_WAIT = 15000, POLL_EVERY = 3000;
-const SIGNED_OUT = 4401;
+const SIGNED_OUT = 4401, NOT_ALLOWED = 4403;
 
 const address = (path) => `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${path}`;
 
@@ -34,6 +34,7 @@ export const connect = ({ path, opened, received, poll }) => {
     current.addEventListener("close", (event) => {
       if (socket !== current) return;
       if (event.code === SIGNED_OUT) { show("down", "Signed out"); location.reload(); return; }
+      if (event.code === NOT_ALLOWED) { show("down", "No longer allowed"); location.reload(); return; }
       show("reconnecting", poll ? "Reconnecting, reading every 3 s" : "Reconnecting");
       startPolling();
       retry = setTimeout(open, wait * (0.75 + Math.random() / 2));

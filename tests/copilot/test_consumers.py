@@ -14,9 +14,10 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from copilot import consumers, events
+from copilot import consumers, events, people
 from copilot.routing import websocket_application
 from incidents.models import Incident
+from tests import cast
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 WAIT = 10.0
@@ -32,7 +33,7 @@ def incident(transactional_db: None) -> Incident:
 @pytest.fixture
 def cookie(transactional_db: None) -> str:
     client = Client()
-    client.force_login(User.objects.create_user("ada"))
+    client.force_login(cast.person("ada", "responder"))
     return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
 
 
@@ -152,7 +153,7 @@ def test_several_people_see_the_same(incident: Incident, cookie: str) -> None:
 
 def test_a_lost_hint_is_made_good(incident: Incident, cookie: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(consumers, "REREAD_SECONDS", 0.1)
-    monkeypatch.setattr(events, "_hint", lambda **_: None)
+    monkeypatch.setattr(events, "_hint", lambda *_, **__: None)
 
     async def test() -> None:
         async with Page(f"/ws/incidents/{incident.pk}/", cookie=cookie) as page:
@@ -168,7 +169,7 @@ def test_a_socket_closes_when_the_session_ends(
     incident: Incident, cookie: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumers, "REREAD_SECONDS", 0.05)
-    monkeypatch.setattr(consumers, "SESSION_SECONDS", 0.1)
+    monkeypatch.setattr(consumers, "ACCESS_SECONDS", 0.1)
 
     async def test() -> None:
         async with Page(f"/ws/incidents/{incident.pk}/", cookie=cookie) as page:
@@ -206,5 +207,91 @@ def test_the_list_is_told_to_fetch_itself(incident: Incident, cookie: str) -> No
         async with Page("/ws/incidents/", cookie=cookie) as page:
             await sync_to_async(events.publish)(incident_id=incident.pk, kind="incident.changed", payload={})
             assert await page.receive() == {"kind": "incidents.changed"}
+
+    run(test)
+
+
+def test_a_person_without_a_role_and_an_incident_of_others_are_refused(incident: Incident, cookie: str) -> None:
+    stranger = Client()
+    stranger.force_login(cast.person("sol"))
+    no_role = str(stranger.cookies[settings.SESSION_COOKIE_NAME].value)
+    Incident.objects.update(is_restricted=True)
+
+    async def test() -> None:
+        path = f"/ws/incidents/{incident.pk}/"
+        for someone in (no_role, cookie):
+            async with Page(path, cookie=someone) as page:
+                assert not page.accepted
+        async with Page("/ws/incidents/", cookie=no_role) as page:
+            assert not page.accepted
+
+    run(test)
+
+
+def test_an_incident_that_becomes_restricted_closes_the_socket_before_the_event(
+    incident: Incident, cookie: str
+) -> None:
+    def restrict() -> None:
+        Incident.objects.update(is_restricted=True)
+        events.publish(incident_id=incident.pk, kind="incident.changed", payload={})
+
+    async def test() -> None:
+        async with Page(f"/ws/incidents/{incident.pk}/", cookie=cookie) as page:
+            await page.send({"after": 0})
+            await page.events()
+            await sync_to_async(restrict)()
+            assert await page.closed_with() == consumers.NOT_ALLOWED
+
+    run(test)
+
+
+@pytest.mark.parametrize("path", ["/ws/incidents/", "/ws/incidents/{}/"])
+def test_a_lost_role_closes_the_socket_at_once(incident: Incident, cookie: str, path: str) -> None:
+    def take_the_role() -> None:
+        ada = User.objects.get(username="ada")
+        ada.groups.clear()
+        events.access_changed(ada.pk)
+
+    async def test() -> None:
+        async with Page(path.format(incident.pk), cookie=cookie) as page:
+            await sync_to_async(take_the_role)()
+            assert await page.closed_with() == consumers.NOT_ALLOWED
+
+    run(test)
+
+
+def test_a_deactivated_person_is_signed_out_everywhere(incident: Incident, cookie: str) -> None:
+    def deactivate() -> None:
+        ada = User.objects.get(username="ada")
+        people.deactivate(ada)
+        events.access_changed(ada.pk)
+
+    async def test() -> None:
+        async with Page("/ws/incidents/", cookie=cookie) as page:
+            await sync_to_async(deactivate)()
+            assert await page.closed_with() == consumers.SIGNED_OUT
+
+    run(test)
+
+
+def test_signing_out_closes_the_open_sockets(incident: Incident, cookie: str) -> None:
+    browser = Client()
+    browser.cookies[settings.SESSION_COOKIE_NAME] = cookie
+
+    async def test() -> None:
+        async with Page(f"/ws/incidents/{incident.pk}/", cookie=cookie) as page:
+            await sync_to_async(browser.post)("/logout/")
+            assert await page.closed_with() == consumers.SIGNED_OUT
+
+    run(test)
+
+
+def test_a_sender_of_very_many_messages_is_cut_off(incident: Incident, cookie: str) -> None:
+    async def test() -> None:
+        async with Page(f"/ws/incidents/{incident.pk}/", cookie=cookie) as page:
+            for _ in range(consumers.MESSAGES + 1):
+                await page.send({"after": 0})
+            while (await page.socket.receive_output(timeout=WAIT))["type"] != "websocket.close":
+                continue
 
     run(test)

@@ -61,9 +61,9 @@ def test_a_dead_redis_neither_fails_nor_slows_an_event(
     tried: list[int] = []
     send = events._send
 
-    async def counted(incident_id: int, event: dict[str, object]) -> None:
-        tried.append(incident_id)
-        await send(incident_id, event)
+    async def counted(messages: events.Hints) -> None:
+        tried.append(len(messages))
+        await send(messages)
 
     monkeypatch.setattr(events, "_send", counted)
     assert [events.publish(incident_id=incident.pk, kind="timeline.added", payload={}) for _ in range(5)] == [

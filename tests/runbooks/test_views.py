@@ -21,7 +21,7 @@ def no_index(settings: Settings) -> None:
 
 def signed_in(*permissions: str) -> Client:
     user = User.objects.create_user("-".join(["mira", *permissions]))
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    user.user_permissions.set(Permission.objects.filter(codename__in=("view_document", *permissions)))
     client = Client()
     client.force_login(user)
     return client
