@@ -169,43 +169,29 @@ class Shop:
             )
         self._line(trace, server, "orders", INFO, f"order {number} accepted", begin)
         charge = self._ms(1500 if fault == "slow downstream" else 40)
+        spans, took = self._paid(trace, server, begin, waits=waits, charge=charge)
+        return spans, took + self._ms(0.6), False
+
+    def _paid(self, trace: bytes, server: int, begin: int, *, waits: int, charge: int) -> tuple[list[Span], int]:
+        """Return the spans of an order that went through, and how long it took: wait for a connection, write, have the card charged."""
         client, pay, card, insert = (self._id() for _ in range(4))
         paid = charge + self._ms(3)
         called = paid + self._ms(0.6)
         write = self._ms(4)
         took = waits + called + write + self._ms(3)
+        since = begin + waits + write
+
+        def span(own: int, parent: int, service: str, operation: str, kind: int, *, start: int, lasts: int) -> Span:
+            return Span(trace, own, parent, service, operation, kind, start, lasts, False, "{}")
+
         spans = [
-            Span(trace, server, 0, "orders", "POST /orders", SERVER, begin + 2000, took, False, "{}"),
-            Span(trace, insert, server, "orders", "INSERT orders", CLIENT, begin + 3000 + waits, write, False, "{}"),
-            Span(
-                trace,
-                client,
-                server,
-                "orders",
-                "call payments",
-                CLIENT,
-                begin + 4000 + waits + write,
-                called,
-                False,
-                "{}",
-            ),
-            Span(
-                trace, pay, client, "payments", "POST /charge", SERVER, begin + 5000 + waits + write, paid, False, "{}"
-            ),
-            Span(
-                trace,
-                card,
-                pay,
-                "payments",
-                "POST cards.example",
-                CLIENT,
-                begin + 6000 + waits + write,
-                charge,
-                False,
-                "{}",
-            ),
+            span(server, 0, "orders", "POST /orders", SERVER, start=begin + 2000, lasts=took),
+            span(insert, server, "orders", "INSERT orders", CLIENT, start=begin + 3000 + waits, lasts=write),
+            span(client, server, "orders", "call payments", CLIENT, start=since + 4000, lasts=called),
+            span(pay, client, "payments", "POST /charge", SERVER, start=since + 5000, lasts=paid),
+            span(card, pay, "payments", "POST cards.example", CLIENT, start=since + 6000, lasts=charge),
         ]
-        return spans, took + self._ms(0.6), False
+        return spans, took
 
     def _measure(self) -> None:
         times = np.arange(BEGAN_AT.timestamp(), ENDED_AT.timestamp(), STEP_SECONDS)
