@@ -59,11 +59,12 @@ def investigate(
     now: datetime,
     backend: TelemetryBackend | None = None,
     baseline: TelemetryBackend | None = None,
+    shifted_by: timedelta = timedelta(0),
 ) -> bool:
     """Explain an incident: rank suspects, gather evidence, write the brief. Return False when another worker has it.
 
     Safe to repeat. A backend that cannot answer becomes a gap in the brief. `backend` and `baseline` (fault-free data of the same system)
-    are given by a replay; otherwise the incident's own source answers.
+    are given by a replay, and by how much it moved all times (`shifted_by`); otherwise the incident's own source answers.
     """
     if not _claim(incident_id, now=now):
         return False
@@ -75,7 +76,8 @@ def investigate(
         ranking, gaps = _rank(backend, window, baseline)
     with stages.timed("evidence"):
         bundle = gather(incident, window=window, backend=backend, ranking=ranking, search=_search, now=now)
-        bundle = replace(bundle, gaps=(*gaps, *bundle.gaps))
+        moved_seconds = shifted_by.total_seconds() or bundle.shifted_by_seconds
+        bundle = replace(bundle, gaps=(*gaps, *bundle.gaps), shifted_by_seconds=moved_seconds)
     with stages.timed("brief"):
         brief = briefs.write(bundle, title=incident.title)
     _keep(incident, bundle, brief, stages, now=now)

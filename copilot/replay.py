@@ -55,7 +55,7 @@ def replay(folder: Path, *, now: datetime, baseline: Path | None = None, shift_t
         search.warm_up()
     with stages.timed("storing"):
         _forget(store)
-        records = _fill(store, folder, end_at=now if shift_to_now else None, broken=broken)
+        records, shifted_by = _fill(store, folder, end_at=now if shift_to_now else None, broken=broken)
         window = store.window()
         if window is None:
             raise TelemetryError(
@@ -72,7 +72,7 @@ def replay(folder: Path, *, now: datetime, baseline: Path | None = None, shift_t
         ]
         found = list({incident.pk: incident for incident in opened}.values())
         for incident in found:
-            pipeline.investigate(incident.pk, now=window.end, backend=store, baseline=usual)
+            pipeline.investigate(incident.pk, now=window.end, backend=store, baseline=usual, shifted_by=shifted_by)
     for incident in found:
         incident.refresh_from_db()
         for name, seconds in incident.investigation.stage_seconds.items():
@@ -116,16 +116,22 @@ def schema_of(folder: Path) -> str:
     return "replay_" + re.sub(r"[^a-z0-9]+", "_", folder.resolve().name.lower()).strip("_")[:50]
 
 
-def _fill(store: HotStore, folder: Path, *, end_at: datetime | None, broken: list[str]) -> int:
+def _fill(store: HotStore, folder: Path, *, end_at: datetime | None, broken: list[str]) -> tuple[int, timedelta]:
+    """Store a folder; return how many records it held, and by how much their times were moved so that they end at `end_at`."""
     batches: Iterable[Decoded] = recording.read(folder, mask=mask, on_broken=broken.append)
+    shift_seconds = 0
     if end_at is not None:
-        batches = _shifted(list(batches), end_at)
+        held = list(batches)
+        newest = max((_newest_ns(decoded.batch) for decoded in held), default=0)
+        # Whole seconds, so that every sample keeps its place in the minute.
+        shift_seconds = int(end_at.timestamp()) - newest // NANOSECONDS
+        batches = _shifted(held, by_ns=shift_seconds * NANOSECONDS)
     store.prepare()
     records = 0
     for decoded in _in_bulk(batches):
         store.write(decoded)
         records += _count(decoded.batch)
-    return records
+    return records, timedelta(seconds=shift_seconds)
 
 
 def _in_bulk(batches: Iterable[Decoded]) -> Iterator[Decoded]:
@@ -159,10 +165,7 @@ def _count(batch: TelemetryBatch) -> int:
     return len(batch.spans) + len(batch.logs) + len(batch.points)
 
 
-def _shifted(held: list[Decoded], end_at: datetime) -> Iterable[Decoded]:
-    newest = max((_newest_ns(decoded.batch) for decoded in held), default=0)
-    # Whole seconds, so that every sample keeps its place in the minute.
-    by_ns = (int(end_at.timestamp()) - newest // NANOSECONDS) * NANOSECONDS
+def _shifted(held: list[Decoded], *, by_ns: int) -> Iterable[Decoded]:
     for decoded in held:
         batch = decoded.batch
         yield decoded._replace(

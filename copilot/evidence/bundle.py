@@ -70,7 +70,8 @@ class EvidenceBundle:
     """Everything that the brief, the prompt and the page know about an incident.
 
     `gaps` are sentences on what could not be seen and why; `hypotheses` likeliest first; `edges` caller to callee. `earlier` are items of
-    former investigations of the same incident that this one no longer shows: an answer that cites one stays checkable.
+    former investigations of the same incident that this one no longer shows: an answer that cites one stays checkable. All times are
+    later than the recorded ones by `shifted_by_seconds`, which a replay may do.
     """
 
     gathered_at: datetime
@@ -83,6 +84,7 @@ class EvidenceBundle:
     next_check: str
     edges: tuple[tuple[str, str], ...] = ()
     earlier: tuple[Evidence, ...] = ()
+    shifted_by_seconds: float = 0.0
 
     def get(self, evidence_id: str) -> Evidence | None:
         """Return the item with that id, or None."""
@@ -116,6 +118,7 @@ def from_json(data: Mapping[str, Any]) -> EvidenceBundle:
         next_check=data["next_check"],
         edges=tuple((caller, callee) for caller, callee in data["edges"]),
         earlier=tuple(map(_item, data.get("earlier", ()))),
+        shifted_by_seconds=data.get("shifted_by_seconds", 0.0),
     )
 
 

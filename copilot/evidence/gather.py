@@ -84,7 +84,8 @@ def gather(
         *_changes(sources),
         *_knowledge(incident, ranking, sources, search),
     ]
-    items, earlier = numbered(_once(drafts), former=_former(incident))
+    former = _former(incident)
+    items, earlier = numbered(_once(drafts), former=former)
     return EvidenceBundle(
         gathered_at=now,
         incident_start=window.start,
@@ -96,6 +97,7 @@ def gather(
         next_check=ranking.next_check,
         edges=ranking.edges,
         earlier=earlier,
+        shifted_by_seconds=former.shifted_by_seconds if former else 0.0,
     )
 
 

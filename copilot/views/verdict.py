@@ -54,6 +54,7 @@ class ShownVerdict:
     next_check: str
     verbs: tuple[tuple[str, str, str], ...]
     recording: str
+    recorded: str
 
 
 # What a person can do in each status: verb, button, key.
@@ -90,7 +91,16 @@ def verdict_of(
         next_check=brief.next_check[0].text if brief and brief.next_check else "",
         verbs=_VERBS[Incident.Status(incident.status)],
         recording="" if incident.source == LIVE else incident.source.removeprefix("replay_"),
+        recorded=_recorded(bundle),
     )
+
+
+def _recorded(bundle: EvidenceBundle | None) -> str:
+    """Return when it really was, "" unless a replay moved its times."""
+    if bundle is None or not bundle.shifted_by_seconds:
+        return ""
+    began_at = bundle.incident_start - timedelta(seconds=bundle.shifted_by_seconds)
+    return f"Recorded on {began_at:%-d %B %Y} from {began_at:%H:%M} UTC; times moved to the replay’s"
 
 
 def leading_suspect(bundle: EvidenceBundle) -> str:

@@ -1,6 +1,7 @@
 """A recorded outage goes through the whole line: stored, detected, opened, explained."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from copilot import pipeline
 from copilot.answers import brief as briefs
-from copilot.evidence.bundle import Kind, from_json, to_json
+from copilot.evidence.bundle import EvidenceBundle, Kind, from_json, to_json
 from copilot.replay import replay
 from incidents.models import Incident, Investigation
 from tests.outage import FAULT_AT, write_outage
@@ -32,6 +34,7 @@ def test_an_outage_is_found_and_explained(tmp_path: Path) -> None:
     investigation = Investigation.objects.get(incident=incident)
     assert investigation.state == Investigation.State.READY
     bundle = from_json(investigation.evidence)
+    assert bundle.shifted_by_seconds == 0
     assert bundle.hypotheses[0].service == "payments"
     assert [item.id for item in bundle.items] == [f"E{n}" for n in range(1, len(bundle.items) + 1)]
     assert {Kind.METRIC, Kind.TRACE, Kind.LOG} <= {item.kind for item in bundle.items}
@@ -61,7 +64,17 @@ def test_shifted_times_end_now(tmp_path: Path) -> None:
     now = timezone.now()
     found = replay(write_outage(tmp_path / "shifted"), now=now, shift_to_now=True)
     assert abs((found.window.end - now).total_seconds()) < 60
-    assert found.incidents[0].opened_at <= now
+    (incident,) = found.incidents
+    assert incident.opened_at <= now
+    moved = timedelta(seconds=_bundle(incident).shifted_by_seconds)
+    assert abs((incident.started_at - moved - FAULT_AT).total_seconds()) <= 60
+    pipeline.request_again(incident.pk, now=now)
+    assert pipeline.investigate(incident.pk, now=now)
+    assert _bundle(incident).shifted_by_seconds == moved.total_seconds(), "a new look at the same replay knows it too"
+
+
+def _bundle(incident: Incident) -> EvidenceBundle:
+    return from_json(Investigation.objects.get(incident=incident).evidence)
 
 
 @pytest.mark.django_db(transaction=True)
