@@ -30,6 +30,7 @@ _NUMBER = re.compile(
 _CLOCK = re.compile(r"(?<![\d:.])([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?![\d:])")
 VERSION = re.compile(r"(?<![\w.])v?\d+\.\d+\.\d+(?:[\w.+-]*\w)?|(?<![\w.])v\d+(?:\.\d+)*\b", re.IGNORECASE)
 QUOTE = re.compile(r"[“\"`]([^”\"`]{3,})[”\"`]|(?<!\w)'([^']{3,})'(?!\w)")
+_GAP = re.compile(r"…|\.\.\.|<[^<>\s]*>")  # stands for the variable part of a log template, or for what was left out
 PERCENTILE = re.compile(r"\bp\d{2,3}\b|\b\d{2}th percentile\b", re.IGNORECASE)
 ABOUT = 0.05  # what "about" allows, of the value
 
@@ -105,6 +106,11 @@ def versions(text: str) -> list[str]:
 def quotes(text: str) -> list[str]:
     """Return what the text puts in quotation marks."""
     return [double or single for double, single in QUOTE.findall(text)]
+
+
+def fixed_parts(quote: str) -> list[str]:
+    """Return what a quotation states literally: the parts between its gaps ("…", "..." and placeholders such as <*>), in order."""
+    return [part for part in _GAP.split(quote) if part.strip(" .,")]
 
 
 def statistic_numbers(statistic: Mapping[str, Mapping[str, Any]]) -> list[Number]:

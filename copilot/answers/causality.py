@@ -16,6 +16,13 @@ _BLAMED_AFTER = re.compile(  # "… caused by X", "the cause is X"
     r"\b(?:caused by|triggered by|due to|because of|stem(?:s|med)? from|result of|originat(?:es|ed|ing) (?:in|from|at)|(?:root )?cause (?:of (?:the|this|these) \w+(?: \w+)? )?(?:is|was|lies in)|culprit is)\b",
     re.IGNORECASE,
 )
+# Says of one thing that it is the cause, whatever the thing; "caused" or "led to" alone may only tell a mechanism.
+_VERDICT = re.compile(
+    r"\b(?:is|are|was|were|be|as|a|the) (?:\w+ ){0,2}(?:cause|culprit)\b|\bcause (?:of [^.;]{1,40} )?(?:is|was|lies)\b|\bcaused by\b|\bto blame\b|\bresponsible for\b",
+    re.IGNORECASE,
+)
+_REFERS = re.compile(r"\s*(?:this|that|these|those|it|they|which|both)\b", re.IGNORECASE)
+_UNKNOWN = re.compile(r"\b(?:un(?:known|clear|certain|decided)|no cause)\b", re.IGNORECASE)
 _NOT = re.compile(
     r"\b(?:not|no|never|isn't|wasn't|cannot|unlikely|ruled out|rules out|excluded?|innocent)\b", re.IGNORECASE
 )
@@ -45,7 +52,9 @@ def contradiction(text: str, bundle: EvidenceBundle) -> str:
 
 
 def doubt(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
-    """Return why a claim about the cause is not established: an unranked service, a certainty that is none, a change that was merely near."""
+    """Return why a claim about the cause is not established: what no verdict names, a certainty that is none, a change that was merely near."""
+    if unnamed := _unnamed(text, bundle):
+        return unnamed
     if _denied(text):
         return ""
     verdicts = {hypothesis.service: hypothesis.verdict for hypothesis in bundle.hypotheses}
@@ -58,6 +67,17 @@ def doubt(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
     blames = _BLAMED_BEFORE.search(text) or _BLAMED_AFTER.search(text)
     if blames and not hedged and _CHANGE.search(text) and any(item.kind is Kind.CHANGE for item in items):
         return "That a change came shortly before does not show that it is the cause."
+    return ""
+
+
+def _unnamed(text: str, bundle: EvidenceBundle) -> str:
+    """Return why a sentence that calls something the cause without naming any service is doubtful: verdicts are about services."""
+    for sentence in _SENTENCE_END.split(QUOTE.sub(" ", text)):
+        if not _VERDICT.search(sentence) or _REFERS.match(sentence) or _UNKNOWN.search(sentence) or _denied(sentence):
+            continue
+        if not _named(sentence, bundle):
+            likely = next((h.service for h in bundle.hypotheses if h.verdict == "likely"), "")
+            return "No verdict names this as the cause" + (f"; the likely one is {likely}." if likely else ".")
     return ""
 
 

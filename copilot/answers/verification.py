@@ -8,6 +8,7 @@ from functools import cached_property
 from copilot.answers import atoms, causality, citations
 from copilot.answers.claims import CheckedClaim, Verdict
 from copilot.evidence.bundle import Evidence, EvidenceBundle
+from copilot.evidence.wording import joined
 
 LEAST_SHARED_WORDS = 0.4  # of a claim's own words, how many its evidence must use
 _WORD = re.compile(r"[^\W\d_]{3,}")
@@ -62,7 +63,21 @@ class _Cited:
 
     @property
     def ids(self) -> str:
-        return " and ".join(item.id for item in self.items)
+        return joined([item.id for item in self.items])
+
+    @property
+    def do_not_say(self) -> str:
+        return f"{self.ids} {'does' if len(self.items) == 1 else 'do'} not say"
+
+    def holds(self, quote: str) -> bool:
+        """Return whether the quotation stands there; one with gaps must fit into a single statement or line of an item."""
+        folded = _fold(quote).strip(" .,…")
+        if folded in self.folded:
+            return True
+        parts = atoms.fixed_parts(folded)
+        return bool(parts) and any(
+            _in_order(parts, _fold(line)) for item in self.items for line in (item.title, item.statement, *item.excerpt)
+        )
 
 
 def check(claim_text: str, cites: Iterable[str], bundle: EvidenceBundle) -> CheckedClaim:
@@ -93,11 +108,7 @@ def check(claim_text: str, cites: Iterable[str], bundle: EvidenceBundle) -> Chec
 def _unfound(text: str, cited: _Cited) -> str:
     """Return the first thing in the claim that the cited items do not hold, as a sentence; "" when all is there."""
     missing = [
-        *(
-            f"{cited.ids} does not say “{quote}”."
-            for quote in atoms.quotes(text)
-            if _fold(quote).strip(" .,…") not in cited.folded
-        ),
+        *(f"{cited.do_not_say} “{quote}”." for quote in atoms.quotes(text) if not cited.holds(quote)),
         *(
             f"Version {version} is not in {cited.ids}."
             for version in atoms.versions(text)
@@ -109,7 +120,7 @@ def _unfound(text: str, cited: _Cited) -> str:
             if not any(clock.agrees_with(time) for time in cited.times)
         ),
         *(
-            f"{cited.ids} says nothing about {service}."
+            f"{cited.do_not_say} anything about {service}."
             for service in services_in(text, cited.bundle)
             if not _names(cited.text, service)
         ),
@@ -231,6 +242,17 @@ def _name(service: str) -> re.Pattern[str]:
 
 def _fold(text: str) -> str:
     return re.sub(r"\s+", " ", text).casefold()
+
+
+def _in_order(parts: Sequence[str], line: str) -> bool:
+    """Return whether the parts stand in the line one after the other, with anything between them."""
+    at = 0
+    for part in parts:
+        found = line.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 def _stem(word: str) -> str:

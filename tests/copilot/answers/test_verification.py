@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from copilot.answers import verification
@@ -37,6 +39,14 @@ CASES = [
     (U, "payments changed to version 1.9.1 before the incident.", "E9"),
     (S, "payments logged “QueuePool limit of size 10 overflow 0 reached”.", "E3"),
     (U, "payments logged “database is overloaded”.", "E3"),
+    # a log template's gaps stand for anything; its fixed parts do not
+    (S, "payments logged “QueuePool limit of size … overflow … reached, connection timed out, timeout …”.", "E3"),
+    (S, "payments logged “QueuePool limit of size <*> overflow <*> reached”.", "E3"),
+    (S, "payments logged “<*> limit of size 10 overflow <*>”.", "E3"),
+    (S, "payments logged “QueuePool limit ... connection timed out”.", "E4 E3"),
+    (U, "payments logged “QueuePool limit of size … overflow … exceeded, connection timed out”.", "E3"),
+    (U, "payments logged “connection timed out … QueuePool limit of size …”.", "E3"),
+    (U, "payments logged “QueuePool limit of size … rose from 3 connections”.", "E3 E4"),
     # direction
     (X, "checkout p95 response time dropped to 3.1 s.", "E1"),
     (X, "The database CPU rose to 14 %.", "E7"),
@@ -56,6 +66,11 @@ CASES = [
     (S, "orders is a possible cause: its p95 response time rose to 95 ms.", "E6"),
     (U, "The deploy of payments 1.9.0 caused the incident.", "E9"),
     (U, "frontend caused the incident with traffic of 41.3 per s.", "E8"),
+    (U, "The network is the cause.", "E3"),
+    (U, "The connection pool is the root cause of the errors.", "E3"),
+    (U, "The errors were caused by a full connection pool. orders is not the cause.", "E3"),
+    (S, "payments db_pool_in_use rose to 10 connections. This is the likely cause.", "E4"),
+    (S, "The QueuePool limit was reached, so connections timed out, which led to errors.", "E3"),
     # what cites nothing, or is about something else
     (U, "checkout is slow.", ""),
     (U, "checkout is slow.", "E99"),
@@ -87,6 +102,29 @@ def test_citations_in_the_sentence_count_and_leave_it(text: str) -> None:
         ("E1",),
         Verdict.SUPPORTED,
     )
+
+
+@pytest.mark.parametrize("cites", ["E3", "E3 E4 E5"])
+def test_a_copied_verdict_with_another_cause_before_it_is_not_supported(cites: str) -> None:
+    """Whether the incident knows a service of that name or not."""
+    copied = "The database is the cause. payments (0.71 of the blame): payments waits for database connections."
+    assert verification.check(copied, cites.split(), BUNDLE).verdict is X
+    stranger = replace(BUNDLE, items=BUNDLE.items[:6], hypotheses=BUNDLE.hypotheses[:2], edges=BUNDLE.edges[:3])
+    found = verification.check("The database is the cause.", cites.split(), stranger)
+    assert (found.verdict, found.reason) == (U, "No verdict names this as the cause; the likely one is payments.")
+    assert verification.check(copied, cites.split(), stranger).verdict is U
+
+
+@pytest.mark.parametrize(
+    ("cites", "reason"),
+    [
+        ("E3", "E3 does not say “all is lost”."),
+        ("E3 E4", "E3 and E4 do not say “all is lost”."),
+        ("E4 E5 E6 E1", "E4, E5, E6 and E1 do not say “all is lost”."),
+    ],
+)
+def test_the_reason_reads_well(cites: str, reason: str) -> None:
+    assert verification.check("payments logged “all is lost”.", cites.split(), BUNDLE).reason == reason
 
 
 def test_the_reason_says_where_the_number_is() -> None:
