@@ -65,7 +65,7 @@ def follow_from(incident_id: int, *, newest: int) -> int:
 
 
 def _messages() -> QuerySet[Message]:
-    return Message.objects.select_related("author").prefetch_related("claims")
+    return Message.objects.select_related("author").prefetch_related("claims", "model_calls")
 
 
 def _shown(message: Message, *, known: Collection[str]) -> ShownMessage:
