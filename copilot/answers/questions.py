@@ -124,9 +124,12 @@ def reclaim_expired(*, now: datetime) -> int:
 
 
 def footer(message: Message) -> str:
-    """Return what an answer took, in a line: model, tokens, seconds, cost, and how many sentences were verified."""
-    calls = list(message.model_calls.order_by("pk"))
-    verdicts = list(message.claims.values_list("verdict", flat=True))
+    """Return what an answer took, in a line: model, tokens, seconds, cost, and how many sentences were verified.
+
+    Reads `model_calls` and `claims`: who shows many messages prefetches both.
+    """
+    calls = sorted(message.model_calls.all(), key=lambda call: call.pk)
+    verdicts = [claim.verdict for claim in message.claims.all()]
     verified = f"{verdicts.count(Verdict.SUPPORTED)} of {len(verdicts)} sentences verified"
     if not calls:
         return f"Composed by code from the evidence · {verified}"

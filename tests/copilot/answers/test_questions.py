@@ -215,6 +215,15 @@ def test_the_model_is_told_what_was_said_before(incident: Incident, ada: User) -
     assert "Asked earlier: since when? It began at 02:43:50" in model.prompts[0].user
 
 
+def test_the_footers_of_a_page_need_no_query_each(incident: Incident, ada: User, django_assert_num_queries) -> None:  # type: ignore[no-untyped-def]
+    for _ in range(3):
+        question = questions.ask(incident.pk, text="How many connections?", user=ada, now=NOW)
+        questions.answer(question.answer.pk, chat_model=ScriptedModel([[reply(FULL)]]), now=NOW)
+    with django_assert_num_queries(3):
+        answers = list(Message.objects.filter(from_copilot=True).prefetch_related("claims", "model_calls"))
+        assert ["1 of 1 sentences verified" in questions.footer(message) for message in answers] == [True] * 3
+
+
 @pytest.mark.parametrize("text", ["", "  \n", "\u200b\u202e", "x" * 1001])
 def test_a_question_without_sense_is_refused(incident: Incident, ada: User, text: str) -> None:
     with pytest.raises(QuestionRefused):
