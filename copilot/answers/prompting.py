@@ -1,22 +1,28 @@
 """Writes the prompt of an answer: the bundle first and always the same, so that it stays cached; the question and its facts last."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from copilot.answers import claim_stream
-from copilot.answers.focus import Focus
-from copilot.evidence.bundle import Evidence, EvidenceBundle, Hypothesis, Kind, Role
+from copilot.answers.focus import About, Focus
+from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
+from copilot.evidence.wording import joined
 from copilot.llm import prompts
 from copilot.llm.plain_text import clean
-from copilot.llm.prompts import Prompt, estimate_tokens
+from copilot.llm.prompts import Prompt, PromptBudget, estimate_tokens
 from copilot.llm.redaction import redact
 
 FIRST_QUESTION = "What happened, what is the most likely cause, and which evidence speaks for it?"
-QUESTION_TOKENS = 330  # kept free for what follows the stable part
+QUESTION_TOKENS = 220  # the longest question alone, for which room is kept whatever the budget's tail
+ROLE_TOKENS = 10  # what a chat template puts around the question
 LINE = 260  # characters of an evidence item
-PASSAGE = 360  # of a runbook passage, whose steps are what one wants of it
-QUESTION, FACTS, HISTORY = 360, 360, 220
+PASSAGE = 240  # of a runbook passage, whose steps code shows itself
+QUESTION, EARLIER, DECIDED, HISTORY, REASON = 360, 80, 100, 220, 170
 OUTPUT_TOKENS = 320
+ROOM_TO_TALK = 200  # tokens of a tail that has room for a conversation
+MOST_FURTHER = 2  # items that the question brings along
+MOST_NAMED = 4  # ids that the model is asked to look at
 # What is left out last when the bundle is too large.
 _ORDER = (Role.CAUSE, Role.SYMPTOM, Role.AGAINST, Role.CONTEXT, Role.RIVAL, Role.REMEDY)
 _HEADINGS = {
@@ -27,6 +33,8 @@ _HEADINGS = {
     Role.CONTEXT: "Context",
     Role.REMEDY: "What helped or may help",
 }
+
+_CLAUSE_END = re.compile(r"(?<=\))[:;] |; |(?<=\.) ")
 
 Mask = Callable[[str], str]
 
@@ -40,16 +48,20 @@ class Turn:
 
 
 def write(
-    question: str, *, bundle: EvidenceBundle, focus: Focus, history: Sequence[Turn], tokens: int, mask: Mask
+    question: str, *, bundle: EvidenceBundle, focus: Focus, history: Sequence[Turn], budget: PromptBudget, mask: Mask
 ) -> Prompt:
-    """Return the prompt for a question, of about `tokens` at most. Raises RedactionFailed."""
-    chosen = _chosen(bundle, tokens=tokens)
-    told = {item.id for item in chosen}
-    extra = [item for id_ in focus.relevant if id_ not in told and (item := bundle.get(id_)) is not None][:2]
-    # What was said before gives way when the question itself is long, then the further items.
-    for turns, more in ((2, extra), (1, extra), (0, extra), (0, [])):
-        user = _user(question, bundle=bundle, focus=focus, history=history[-turns:] if turns else (), extra=more)
-        if estimate_tokens(user) <= QUESTION_TOKENS:
+    """Return the prompt for a question within the budget; a question that fills its tail alone comes without anything else.
+
+    Raises RedactionFailed.
+    """
+    chosen = _chosen(bundle, tokens=budget.whole - max(budget.tail, QUESTION_TOKENS))
+    told = [item.id for item in chosen]
+    further = [item for id_ in focus.relevant if id_ not in told and (item := bundle.get(id_)) is not None]
+    # A question that code has recognised stands alone; beside it an earlier one leads a small model astray.
+    earlier = history if focus.about is About.OTHER or budget.tail >= ROOM_TO_TALK else ()
+    for said, extra in _fillings(earlier, further[:MOST_FURTHER]):
+        user = _user(question, bundle=bundle, focus=focus, history=said, seen=told, extra=extra)
+        if estimate_tokens(user) + ROLE_TOKENS <= budget.tail:
             break
     least = 2 if len(focus.relevant) > 2 else 1  # a small model stops after one sentence that repeats the question
     return Prompt(
@@ -60,18 +72,46 @@ def write(
     )
 
 
+def _fillings(history: Sequence[Turn], further: Sequence[Evidence]) -> Iterator[tuple[str, Sequence[Evidence]]]:
+    """Yield what may stand beside the question, the fullest first: evidence that it needs goes before what was said."""
+    turns = " / ".join(clean(f"{turn.question} {turn.answer}", limit=HISTORY) for turn in history)
+    last = clean(history[-1].question, limit=EARLIER) if history else ""
+    yield turns, further
+    for count in range(len(further), -1, -1):
+        for said in (last, ""):
+            yield said, further[:count]
+
+
 def _user(
-    question: str, *, bundle: EvidenceBundle, focus: Focus, history: Sequence[Turn], extra: Sequence[Evidence]
+    question: str,
+    *,
+    bundle: EvidenceBundle,
+    focus: Focus,
+    history: str,
+    seen: Sequence[str],
+    extra: Sequence[Evidence],
 ) -> str:
+    visible = {*seen, *(item.id for item in extra)}
     return prompts.render(
         "answer_question.txt",
         marker=_marker(bundle),
         question=clean(question, limit=QUESTION) or FIRST_QUESTION,
-        computed=clean(" ".join(claim.text for claim in focus.computed), limit=FACTS),
-        look_at=", ".join(focus.relevant[:4]),
+        decided=_decided(focus, bundle, visible),
+        look_at=", ".join([id_ for id_ in focus.relevant if id_ in visible][:MOST_NAMED]),
         extra=[_line(item) for item in extra],
-        history=" / ".join(clean(f"{turn.question} {turn.answer}", limit=HISTORY) for turn in history),
+        history=history,
     )
+
+
+def _decided(focus: Focus, bundle: EvidenceBundle, visible: Collection[str]) -> str:
+    """Return the first decided sentence in short: the id of the item that says it, or its first clause. The model has read the rest."""
+    if not focus.computed:
+        return ""
+    first = focus.computed[0]
+    said_by = [id_ for id_ in first.cites if (item := bundle.get(id_)) is not None and item.statement == first.text]
+    if said_by and said_by[0] in visible:
+        return said_by[0]
+    return clean(_CLAUSE_END.split(first.text)[0], limit=DECIDED)
 
 
 def _system(bundle: EvidenceBundle, items: Sequence[Evidence]) -> str:
@@ -82,14 +122,14 @@ def _system(bundle: EvidenceBundle, items: Sequence[Evidence]) -> str:
         until=f"{bundle.incident_end:%H:%M:%S}",
         affected=clean(", ".join(bundle.services), limit=200) or "unknown",
         evidence=_lines(items),
-        verdicts=[_verdict(hypothesis) for hypothesis in bundle.hypotheses[:5]] or ["No service stands out."],
+        verdicts=_verdicts(bundle) or ["No service stands out."],
         gaps=[f"- {clean(gap, limit=120)}" for gap in bundle.gaps[:3]],
     )
 
 
 def _chosen(bundle: EvidenceBundle, *, tokens: int) -> list[Evidence]:
     """Return the items that fit, in the bundle's order; the role decides which stay out."""
-    left = tokens - QUESTION_TOKENS - estimate_tokens(_system(bundle, ()))
+    left = tokens - estimate_tokens(_system(bundle, ()))
     fitting = []
     for item in sorted(bundle.items, key=lambda item: _ORDER.index(item.role)):
         cost = estimate_tokens(_line(item)) + 1
@@ -100,7 +140,9 @@ def _chosen(bundle: EvidenceBundle, *, tokens: int) -> list[Evidence]:
 
 
 def _line(item: Evidence) -> str:
-    text = clean(item.statement, limit=LINE)
+    # Of what is not about the leading suspect the finding is enough, without its example.
+    text = item.statement.partition(". ")[0] if item.role is Role.RIVAL else item.statement
+    text = clean(text, limit=LINE)
     if item.kind is Kind.PASSAGE and item.excerpt:
         text = f"{clean(item.title, limit=80)}: {clean(' '.join(item.excerpt), limit=PASSAGE)}"
     return f"[{item.id}] {text}"
@@ -115,12 +157,25 @@ def _lines(items: Sequence[Evidence]) -> list[str]:
     return lines
 
 
-def _verdict(hypothesis: Hypothesis) -> str:
-    verdict = {"likely": "likely cause", "possible": "possible cause"}.get(hypothesis.verdict, "NOT the cause")
-    cites = ", ".join((hypothesis.opposing if hypothesis.verdict == "ruled out" else hypothesis.supporting)[:3])
-    return f"- {hypothesis.service}: {verdict}. {clean(hypothesis.sentence, limit=160)}" + (
-        f" ({cites})" if cites else ""
-    )
+def _verdicts(bundle: EvidenceBundle) -> list[str]:
+    """Return a line for each verdict; services with the same verdict for the same reason share one."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for hypothesis in bundle.hypotheses[:5]:
+        verdict = {"likely": "likely cause", "possible": "possible cause"}.get(hypothesis.verdict, "NOT the cause")
+        cites = (hypothesis.opposing if hypothesis.verdict == "ruled out" else hypothesis.supporting)[:3]
+        reason = _whole_clauses(hypothesis.sentence) + (f" ({', '.join(cites)})" if cites else "")
+        alike.setdefault((verdict, reason), []).append(hypothesis.service)
+    return [f"- {joined(services)}: {verdict}. {reason}" for (verdict, reason), services in alike.items()]
+
+
+def _whole_clauses(sentence: str) -> str:
+    """Return as many clauses of a sentence as fit: a small model copies the dots of a cut one."""
+    first, *rest = clean(sentence).split("; ")
+    for clause in rest:
+        if len(first) + len(clause) > REASON:
+            break
+        first = f"{first}; {clause}"
+    return clean(first, limit=REASON)
 
 
 def _marker(bundle: EvidenceBundle) -> str:

@@ -12,7 +12,7 @@ from langchain_core.messages.ai import UsageMetadata, add_usage
 
 from copilot.llm import providers
 from copilot.llm.failures import ModelFailed, StreamCut, explain_timeout
-from copilot.llm.prompts import Prompt
+from copilot.llm.prompts import Prompt, PromptBudget
 from copilot.llm.timed_stream import Patience, StreamTimeout, read
 from copilot.llm.usage import CallUsage
 
@@ -21,6 +21,8 @@ MAX_REPLY_CHARACTERS = 20_000
 LOCAL_PATIENCE = 3
 STATUS_SECONDS = 1.5
 MAX_PROMPT_TOKENS = 2000
+TAIL_TOKENS = 330
+LOCAL_TAIL_TOKENS = 115  # two idle cores read them in less than 3 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,10 +165,14 @@ def _finish(reason: str) -> str:
     return "refused" if reason in ("refusal", "content_filter") else "stop"
 
 
-def prompt_tokens() -> int:
-    """Return how many tokens a prompt may have: COPILOT_LLM_PROMPT_TOKENS, and never more than 2,000."""
-    asked: int = settings.LLM_PROMPT_TOKENS
-    return min(asked, MAX_PROMPT_TOKENS)
+def prompt_budget() -> PromptBudget:
+    """Return how many tokens a prompt may have: COPILOT_LLM_PROMPT_TOKENS, never more than 2,000, and fewer after the cached part
+    for a model on this machine, which reads some 50 a second."""
+    choice = providers.choose()
+    is_here = choice is not None and choice.is_on_this_machine
+    return PromptBudget(
+        whole=min(settings.LLM_PROMPT_TOKENS, MAX_PROMPT_TOKENS), tail=LOCAL_TAIL_TOKENS if is_here else TAIL_TOKENS
+    )
 
 
 def lease(attempt_budget: int = 2) -> timedelta:

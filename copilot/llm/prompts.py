@@ -24,6 +24,14 @@ class Prompt:
     max_tokens: int = 400
 
 
+@dataclass(frozen=True, slots=True)
+class PromptBudget:
+    """Tokens that a prompt may have: `whole` in all, `tail` in what follows the part that stays cached and is read anew each time."""
+
+    whole: int
+    tail: int
+
+
 @lru_cache(maxsize=1)
 def _engine() -> Engine:
     return Engine(dirs=[str(settings.BASE_DIR / "templates" / "prompts")], autoescape=False, debug=False)
@@ -36,7 +44,7 @@ def render(name: str, **values: object) -> str:
 
 def marker(identity: str) -> str:
     """Return the word that fences untrusted text: the same for the same identity, so that a prompt's prefix stays cached; not to be guessed."""
-    return salted_hmac("copilot.llm.prompts.marker", identity, algorithm="sha256").hexdigest()[:10]
+    return salted_hmac("copilot.llm.prompts.marker", identity, algorithm="sha256").hexdigest()[:6]
 
 
 def estimate_tokens(text: str) -> int:

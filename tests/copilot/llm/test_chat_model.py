@@ -6,7 +6,7 @@ from pytest_django.fixtures import Settings
 
 from copilot.llm import chat_model, providers
 from copilot.llm.failures import ModelBusy, ModelFailed, ModelRefused, ModelTimedOut, ModelUnreachable, StreamCut
-from copilot.llm.prompts import Prompt
+from copilot.llm.prompts import Prompt, PromptBudget
 from tests.copilot.llm.fake_provider import FakeProvider, Script, chunk, fails, provider, sends, speaks, stays_silent
 from tests.services import free_port
 
@@ -213,3 +213,12 @@ def test_nothing_is_traced_elsewhere() -> None:
     from langsmith.utils import tracing_is_enabled
 
     assert tracing_is_enabled() is False
+
+
+@pytest.mark.parametrize(
+    ("named", "tail"),
+    [("http://127.0.0.1:9/v1", 115), ("http://localhost:9/v1", 115), ("http://example.com/v1", 330), ("none", 330)],
+)
+def test_a_model_on_this_machine_gets_a_short_question(settings: Settings, named: str, tail: int) -> None:
+    settings.COPILOT_LLM, settings.LLM_PROMPT_TOKENS = named, 9000
+    assert chat_model.prompt_budget() == PromptBudget(whole=2000, tail=tail)
