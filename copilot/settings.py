@@ -44,6 +44,9 @@ def _language_model(name: str) -> str:
 
 DEBUG = env.bool("COPILOT_DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or addresses.secret_key(VAR_DIR)
+# Seals the audit log; not in the database, so that who can change that cannot forge this.
+AUDIT_KEY = env.str("COPILOT_AUDIT_KEY", default="") or addresses.secret_key(VAR_DIR, "audit/key")
+AUDIT_HEAD_FILE = VAR_DIR / "audit" / "head.log"
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 if "*" in ALLOWED_HOSTS:
     raise ImproperlyConfigured(
@@ -108,6 +111,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "copilot.actor.ActingPerson",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",

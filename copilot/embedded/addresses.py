@@ -78,12 +78,12 @@ def _file(var: Path) -> Path:
     return var / "run" / "addresses.json"
 
 
-def secret_key(var: Path) -> str:
-    """Return this `var/`'s own key, made at first use and readable by its owner only."""
-    path = var / "secret_key"
+def secret_key(var: Path, name: str = "secret_key") -> str:
+    """Return this `var/`'s own key of that name, made at first use and readable by its owner only."""
+    path = var / name
     if not path.exists():
-        var.mkdir(parents=True, exist_ok=True)
-        draft = var / f"secret_key.{secrets.token_hex(4)}"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
         draft.touch(mode=0o600, exist_ok=False)
         draft.write_text(secrets.token_urlsafe(48))
         with contextlib.suppress(FileExistsError):  # another process was first: its key is the one

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from copilot import delivery
+from copilot import audit, delivery
 from copilot.celery import app
 from incidents.intake import outbox
 from incidents.models import OutboxMessage
@@ -53,6 +53,7 @@ def relay(*, stop: threading.Event) -> None:
                 while not stop.is_set():
                     while outbox.publish_waiting(publish, now=timezone.now()):
                         pause = FIRST_PAUSE_SECONDS
+                    seal_audit()
                     if time.monotonic() - looked >= RECOVER_SECONDS:
                         recover()
                         looked = time.monotonic()
@@ -69,6 +70,19 @@ def recover() -> None:
     """Publish again what the broker or a worker lost."""
     if lost := outbox.recover(is_empty=is_empty, now=timezone.now()):
         LOG.warning("relay: %d tasks were lost by the broker or their worker and are published again", lost)
+
+
+def seal_audit() -> None:
+    """Seal what was written to the audit log, and keep its head outside the database."""
+    head = None
+    while sealed := audit.seal(key=settings.AUDIT_KEY):
+        head = sealed
+    if head is None:
+        return
+    try:
+        audit.keep_head(settings.AUDIT_HEAD_FILE, head, now=timezone.now())
+    except OSError as error:
+        LOG.warning("relay: the audit log's head was not kept: %s", error)
 
 
 class Command(BaseCommand):
