@@ -22,10 +22,10 @@ PRIOR: Mapping[str, float] = {
     "shared labels": 2.5,  # share of the alert's labels that the incident has too, rare ones weighing more
     "wording": 2.0,  # cosine of names and summaries, TF-IDF
     "same team": 0.5,
-    "other environment": -3.0,
+    "other environment": -6.0,
     "after the same change": 0.8,
     "ten minutes apart": -2.0,  # time since the incident's last news, in tens of minutes
-    "burst": 1.2,  # 0 below 30 alerts in five minutes, 1 from 1,000 on
+    "burst": 1.2,  # 0 below 30 alerts in five minutes, 1 from 500 on
 }
 NAMES = tuple(PRIOR)
 THRESHOLD = 0.5
@@ -36,8 +36,9 @@ LONGEST_GAP = timedelta(hours=1)
 CHANGE_LEAD = timedelta(minutes=30)
 WORDS_EACH = 60
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]{2,}(?![a-z])")
-# Labels that say how bad or who asks, not what it is about.
+# Labels that say how bad or who asks, not what it is about; and those that are features of their own.
 _EMPTY_LABELS = frozenset({"severity", "alertname", "receiver", "grafana_folder", "rule_uid", "alert_rule_uid"})
+_OWN_FEATURES = frozenset({"service", "service_name", "team", "env", "environment"})
 
 Label = tuple[str, str]
 
@@ -79,7 +80,8 @@ def words_of(*texts: str) -> Counter[str]:
 
 def labels_of(labels: Mapping[str, object]) -> frozenset[Label]:
     """Return the labels that say what an alert is about."""
-    return frozenset((name, str(value)) for name, value in labels.items() if name not in _EMPTY_LABELS and value != "")
+    left_out = _EMPTY_LABELS | _OWN_FEATURES
+    return frozenset((name, str(value)) for name, value in labels.items() if name not in left_out and value != "")
 
 
 def counts_of(sets: Iterable[Collection[Label]]) -> Counter[Label]:
@@ -195,7 +197,7 @@ def _change(alert: Trouble, incident: Trouble, within: Surroundings) -> float:
 
 
 def _burst(alerts: int) -> float:
-    return min(1.0, max(0.0, math.log(max(alerts, 1) / 30) / math.log(1000 / 30)))
+    return min(1.0, max(0.0, math.log(max(alerts, 1) / 30) / math.log(500 / 30)))
 
 
 def _sigmoid(value: float) -> float:

@@ -13,6 +13,7 @@ from incidents.lifecycle.timeline import Kind, announce, tell_watchers, write, w
 from incidents.models import Alert, AlertEvent, Incident, TimelineEntry
 
 ENTRIES_EACH = 5  # alerts of one batch that the timeline names one by one; more are summed up
+ENTRIES_BY_NAME, MOST_ENTRIES = 20, 60  # of one incident's timeline
 MOST_SERVICES = 200
 MOST_EVENTS = 200
 TITLE_WORDS = 120  # characters of an alert's summary in a title
@@ -139,7 +140,11 @@ def _news(alert: Alert, *, now: datetime) -> datetime:
 
 def _note_firing(incident: Incident, alerts: Sequence[Alert], *, now: datetime) -> None:
     """Write the gravest alerts one by one and sum up the rest, so that a storm does not bury what people wrote."""
+    written = incident.timeline.filter(kind=Kind.ALERT).count()
+    if written >= MOST_ENTRIES:
+        return  # the list of alerts has them all
     ordered = sorted(alerts, key=lambda alert: (alert.severity, alert.starts_at, alert.pk))
+    one_by_one = ENTRIES_EACH if written < ENTRIES_BY_NAME else 0
     entries = [
         TimelineEntry(
             incident=incident,
@@ -148,9 +153,9 @@ def _note_firing(incident: Incident, alerts: Sequence[Alert], *, now: datetime) 
             known_at=min(alert.last_received_at, now),
             text=f"Alert: {name_of(alert)}{f': {alert.summary}' if alert.summary else ''}",
         )
-        for alert in ordered[:ENTRIES_EACH]
+        for alert in ordered[:one_by_one]
     ]
-    if rest := ordered[ENTRIES_EACH:]:
+    if rest := ordered[one_by_one:]:
         names = Counter(alert.name for alert in rest).most_common(4)
         said = ", ".join(f"{name} × {count}" for name, count in names)
         at = min(began(alert, now=now) for alert in rest)

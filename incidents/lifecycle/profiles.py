@@ -12,9 +12,9 @@ from incidents.detection import affinity
 from incidents.detection.affinity import Surroundings, Trouble
 from incidents.models import Alert, Change, GroupingDecision, Incident, ServiceEdge
 
-RECENT_ALERTS = 1_000  # what is rare is judged by these
-ALERTS_EACH = 50  # of an incident's alerts, the newest so many stand for all
-MOST_LABELS, MOST_WORDS = 400, 300
+RECENT_ALERTS = 500  # what is rare is judged by these
+ALERTS_EACH = 25  # of an incident's alerts, the newest so many stand for all
+MOST_LABELS, MOST_WORDS = 200, 60
 BURST = timedelta(minutes=5)
 CHANGES_SINCE = timedelta(hours=3)
 MOST_CHANGES = 500
