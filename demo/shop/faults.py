@@ -48,7 +48,7 @@ FAULTS = {
             process="catalog",
             service="catalog",
             kind="deploy",
-            conclusion="catalog 2.4.0 cannot read multi-packs such as '6x330 ml' and answers 500 wherever one is shown: roll back to 2.3.1.",
+            conclusion="catalog 2.4.0 cannot read multi-packs such as '6x210 ml' and answers 500 wherever one is shown: roll back to 2.3.1.",
             version="2.4.0",
         ),
         Fault(

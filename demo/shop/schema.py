@@ -17,7 +17,7 @@ CREATE_CUSTOMER_INDEX: LiteralString = (
 )
 DROP_CUSTOMER_INDEX: LiteralString = "DROP INDEX IF EXISTS orders_customer_placed_at"
 
-# Half of the drinks, snacks and coffees are sold in multi-packs ("6x330 ml"); the values are arithmetic on the number, so every run has the same.
+# Half of the drinks, snacks and coffees are sold in multi-packs ("6x210 ml"); the values are arithmetic on the number, so every run has the same.
 _TABLES: LiteralString = """
 CREATE TABLE products (id integer PRIMARY KEY, name text NOT NULL, category text NOT NULL, pack text NOT NULL, price_cents integer NOT NULL);
 CREATE UNLOGGED TABLE reviews (product_id integer NOT NULL, stars smallint NOT NULL, body text NOT NULL);
