@@ -12,12 +12,14 @@ pages = get_asgi_application()  # loads the apps, which the routing needs
 
 from copilot.body_limit import Application, BodyLimit  # noqa: E402
 from copilot.routing import websocket_application  # noqa: E402
+from incidents.intake.alerts import MOST_BYTES  # noqa: E402
 
 FORM_BYTES = 4 * 1024 * 1024  # a long runbook
+LIMITS = {"/v1/": settings.OTLP_MAX_BYTES, "/in/": MOST_BYTES, "/v2/": MOST_BYTES}
 
 application = ProtocolTypeRouter(
     {
-        "http": BodyLimit(cast(Application, pages), limits={"/v1/": settings.OTLP_MAX_BYTES}, otherwise=FORM_BYTES),
+        "http": BodyLimit(cast(Application, pages), limits=LIMITS, otherwise=FORM_BYTES),
         "websocket": websocket_application,
     }
 )

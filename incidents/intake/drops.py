@@ -1,0 +1,64 @@
+"""Counts what was refused or dropped, by reason and minute. Counting is cheap: a flood is written down once a second."""
+
+import atexit
+import logging
+import threading
+from collections import defaultdict
+from datetime import datetime, timedelta
+
+from django.db import DatabaseError, InterfaceError, connection
+
+log = logging.getLogger(__name__)
+
+WRITTEN_EVERY = timedelta(seconds=1)
+MOST_KEYS = 1_000  # different counts kept in memory; beyond, they are written at once
+UPSERT = """
+    INSERT INTO incidents_dropcount (minute_at, what, source, reason, count)
+    VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (minute_at, what, source, reason) DO UPDATE SET count = incidents_dropcount.count + excluded.count
+"""
+Key = tuple[datetime, str, str, str]
+_lock = threading.Lock()
+_counted: dict[Key, int] = defaultdict(int)
+_written_at: datetime | None = None
+
+
+def count(*, what: str, source: str, reason: str, n: int, now: datetime) -> None:
+    """Count `n` refused or dropped records: `what` they are (alerts, changes, deliveries), whose, and why in a few words.
+
+    Written at once, or within the next second's first call; `flush` writes the rest. Never raises: while the database is away
+    the counts stay in memory.
+    """
+    key = now.replace(second=0, microsecond=0), what[:30], source[:100], reason[:100]
+    with _lock:
+        _counted[key] += n
+    write_due(now=now)
+
+
+def write_due(*, now: datetime) -> None:
+    """Write what was counted if that was last done a second ago; costs nothing when nothing was counted."""
+    if _counted and (_written_at is None or abs(now - _written_at) >= WRITTEN_EVERY or len(_counted) > MOST_KEYS):
+        flush(now=now)
+
+
+def flush(*, now: datetime | None = None) -> None:
+    """Write what was counted."""
+    global _written_at
+    with _lock:
+        waiting = dict(_counted)
+        _counted.clear()
+        _written_at = now or _written_at
+    if not waiting:
+        return
+    try:
+        with connection.cursor() as cursor:
+            cursor.executemany(UPSERT, [(*key, n) for key, n in sorted(waiting.items())])
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("drop counts wait in memory: %s", str(error).strip().partition("\n")[0])
+        with _lock:
+            if len(_counted) <= MOST_KEYS:
+                for key, n in waiting.items():
+                    _counted[key] += n
+
+
+atexit.register(flush)
