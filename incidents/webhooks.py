@@ -59,6 +59,8 @@ def _answered(request: HttpRequest, *, token: str, event: str) -> HttpResponse:
             with database_or_refusal():
                 source = _source(request, token=token, now=now)
                 name = source.name
+                if not source.is_enabled:
+                    raise Refused(403, f"{name} is switched off in the settings.", reason="switched off")
                 allowance.spend(source, now=now)
                 _require_signature(source, request, body, now=now)
                 allowance.require_room(now=now)
@@ -100,8 +102,6 @@ def _source(request: HttpRequest, *, token: str, now: datetime) -> AlertSource:
             "The token is missing, unknown or revoked. Send the source's own as `Authorization: Bearer …` or in the address.",
             reason="token",
         )
-    if not source.is_enabled:
-        raise Refused(403, f"{source.name} is switched off in the settings.", reason="switched off")
     return source
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import jmespath
-from jmespath.exceptions import JMESPathError
+from jmespath.exceptions import JMESPathError, UnknownFunctionError
 
 from incidents.intake import notices
 from incidents.intake.documents import as_text, clean
@@ -112,7 +112,7 @@ def checked(mapping: Mapping[str, str], *, fields: Mapping[str, str]) -> dict[st
     for name, expression in kept.items():
         if name not in fields:
             raise BadExpression(f"{name!r} is no field; there are {', '.join(fields)}.")
-        _compiled(expression)
+        _require_known_functions(expression)
     return kept
 
 
@@ -176,6 +176,16 @@ def _compiled(expression: str) -> Any:
         return jmespath.compile(expression)
     except JMESPathError as error:
         raise BadExpression(f"{expression!r}: {str(error).splitlines()[0]}") from error
+
+
+def _require_known_functions(expression: str) -> None:
+    compiled = _compiled(expression)
+    try:
+        compiled.search({})
+    except UnknownFunctionError as error:
+        raise BadExpression(f"{expression!r}: {error}") from error
+    except (JMESPathError, TypeError, ValueError):
+        return  # it does not fit an empty object, which says nothing
 
 
 def _value(item: Any, name: str, mapping: Mapping[str, str], fields: Mapping[str, str]) -> Any:
