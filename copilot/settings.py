@@ -84,10 +84,22 @@ LLM_PROMPT_TOKENS = env.int("COPILOT_LLM_PROMPT_TOKENS", default=1200)
 # Telemetry intake and the hot store.
 OTLP_MAX_BYTES = env.int("COPILOT_OTLP_MAX_BYTES", default=8 * 1024 * 1024)  # after decompression
 OTLP_TOKEN = env.str("COPILOT_OTLP_TOKEN", default="")  # with it, exporters must send `Authorization: Bearer …`
+METRICS_TOKEN = env.str("COPILOT_METRICS_TOKEN", default="")  # with it, /metrics wants `Authorization: Bearer …`
 HOT_STORE_RETENTION = timedelta(hours=env.float("COPILOT_RETENTION_HOURS", default=72))
 TEXT_MASK = "incidents.intake.masking.mask"  # what runbooks are put through too, which know nothing of incidents
 MASK_IP_ADDRESSES = env.bool("COPILOT_MASK_IPS", default=False)
 DETECT_EVERY = _seconds("COPILOT_DETECT_SECONDS", default=15)
+
+# Notifications: a mail server such as smtp+tls://user:password@mail.example.com:587, and the hosts (or host:port) that webhooks may go to.
+PUBLIC_URL = _url("COPILOT_PUBLIC_URL", default=f"http://{WEB_HOST}:{WEB_PORT}", schemes=("http", "https")).rstrip("/")
+NOTIFY_HOSTS = [host.lower() for host in env.list("COPILOT_NOTIFY_HOSTS", default=[])]
+_mail = env.email_url("COPILOT_EMAIL_URL", default="smtp://")
+EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"] or "", _mail["EMAIL_PORT"] or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"] or "", _mail["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10  # seconds
+DEFAULT_FROM_EMAIL = env.str("COPILOT_EMAIL_FROM", default="copilot@localhost")
 
 INSTALLED_APPS = [
     "django.contrib.admin",

@@ -1,19 +1,25 @@
-"""Celery tasks of the incidents: look at live telemetry, and let old telemetry go. Beat runs them; each may run twice."""
+"""Celery tasks of the incidents: telemetry looked at, alerts put into incidents, people told. Each may run twice."""
 
 import logging
+from datetime import timedelta
 from functools import cache
 
 from celery import shared_task
 from django.conf import settings
+from django.db import OperationalError
 from django.utils import timezone
 
-from incidents import monitoring
+from incidents import delivery, grouping, monitoring, teamwork
+from incidents.models import Alert, TimelineEntry
 from incidents.telemetry.backend import TelemetryBackend, TelemetryError
 from incidents.telemetry.prometheus import Prometheus
 from incidents.telemetry.store import HotStore
 from incidents.trends import noise as noise_trends
 
 log = logging.getLogger(__name__)
+
+A_MESSAGE, MOST_ASKED_AGAIN = 100, 2_000
+WAITED = timedelta(seconds=30)
 
 
 @shared_task
@@ -24,6 +30,44 @@ def detect_live() -> None:
             monitoring.open_live(store=source, now=timezone.now())
         except TelemetryError as error:
             log.warning("%s was not looked at: %s", source.name, error)
+
+
+# Alerts are put into incidents one batch at a time: who waits longer than the lock's time-out tries again.
+@shared_task(autoretry_for=(OperationalError,), retry_backoff=2, retry_backoff_max=60, max_retries=8)
+def group_alerts(alert_ids: list[int]) -> None:
+    """Put alerts into incidents, and write what alerts in incidents did."""
+    grouping.place(alert_ids, now=timezone.now())
+
+
+@shared_task
+def group_waiting() -> None:
+    """Ask again for alerts that fire and belong nowhere though they count: their worker died, or gave up."""
+    before = timezone.now() - WAITED
+    waiting = Alert.objects.filter(status=Alert.Status.FIRING, incident=None, quiet="", last_received_at__lt=before)
+    ids = list(waiting.order_by("-last_received_at").values_list("pk", flat=True)[:MOST_ASKED_AGAIN])
+    for start in range(0, len(ids), A_MESSAGE):
+        group_alerts.delay(ids[start : start + A_MESSAGE])
+
+
+@shared_task
+def notify_watchers(entry_id: int) -> None:
+    """Tell those who follow an incident of an entry in its timeline."""
+    entry = TimelineEntry.objects.select_related("incident").filter(pk=entry_id).first()
+    if entry is not None:  # an entry that is gone has nothing to tell
+        teamwork.notify_watchers(entry, now=timezone.now())
+
+
+@shared_task
+def deliver(notification_id: int) -> None:
+    """Send one notification's copy by e-mail or webhook."""
+    delivery.deliver(notification_id, now=timezone.now())
+
+
+@shared_task
+def deliver_due() -> None:
+    """Send what is to be tried again, and what a worker never took."""
+    for notification_id in delivery.due(now=timezone.now()):
+        deliver.delay(notification_id)
 
 
 @shared_task

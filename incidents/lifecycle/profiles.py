@@ -121,11 +121,7 @@ def weights() -> dict[str, float]:
 
 def _together(decision: GroupingDecision) -> bool:
     was_undone = decision.undone_at is not None
-    return (
-        (decision.outcome == GroupingDecision.Outcome.MERGED) != was_undone
-        if decision.outcome != GroupingDecision.Outcome.SPLIT
-        else was_undone
-    )
+    return was_undone if decision.outcome == GroupingDecision.Outcome.SPLIT else not was_undone
 
 
 def _profile(incident: Incident, alerts: Collection[Alert]) -> Trouble:
