@@ -100,7 +100,7 @@ def _recorded(bundle: EvidenceBundle | None) -> str:
     if bundle is None or not bundle.shifted_by_seconds:
         return ""
     began_at = bundle.incident_start - timedelta(seconds=bundle.shifted_by_seconds)
-    return f"Recorded on {began_at:%-d %B %Y} from {began_at:%H:%M} UTC; times moved to the replay’s"
+    return f"Recorded on {began_at:%-d %B %Y} at {began_at:%H:%M} UTC; times moved to when it was replayed"
 
 
 def leading_suspect(bundle: EvidenceBundle) -> str:
