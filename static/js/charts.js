@@ -1,21 +1,12 @@
 // Metric charts: uPlot on a canvas, with the usual band, the incident's shade, changes as flags, and the same as a table.
 import uPlot from "../vendor/uplot/uPlot.esm.js";
+import { readColours } from "./colours.js";
 import { clock, quantity, ticks } from "./units.js";
 
 const drawn = new Map(); // plot element → redraw
 let colours = null;
 
-// Tokens are light-dark(): only a used value is a colour that the canvas knows.
-const readColours = () => {
-  const probe = document.body.appendChild(document.createElement("span"));
-  probe.hidden = true;
-  const value = (name) => { probe.style.color = `var(--${name})`; return getComputedStyle(probe).color; };
-  const names = ["ink-2", "ink-3", "grid", "line-strong", "series-1", "band", "fault"];
-  colours = Object.fromEntries(names.map((name) => [name, value(name)]));
-  probe.style.fontFamily = "var(--mono)";
-  colours.font = `11px ${getComputedStyle(probe).fontFamily}`;
-  probe.remove();
-};
+const COLOURS = ["ink-2", "ink-3", "grid", "line-strong", "series-1", "band", "fault"];
 
 const rectangle = (u, x0, x1, y0, y1, colour) => {
   const { left, top, width, height } = u.bbox;
@@ -145,11 +136,11 @@ const sizes = new ResizeObserver((entries) => {
 
 /** Draw the charts inside `root` that are not drawn yet. */
 export const charts = (root = document) => {
-  if (!colours) readColours();
+  colours ??= readColours(COLOURS);
   for (const figure of root.querySelectorAll("figure[data-chart]")) if (!drawn.has(figure.querySelector(".plot"))) draw(figure);
 };
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  readColours();
+  colours = readColours(COLOURS);
   for (const redraw of drawn.values()) redraw();
 });
