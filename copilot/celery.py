@@ -55,6 +55,8 @@ app.conf.beat_schedule = {
     "deliver-due": _every(timedelta(seconds=30), task="incidents.tasks.deliver_due", queue="intake"),
     "drop-old-telemetry": _every(timedelta(minutes=10), task="incidents.tasks.drop_old_telemetry", queue="detect"),
     "add-up-alerts": _every(timedelta(minutes=10), task="incidents.tasks.add_up_alerts", queue="intake"),
+    "release-quiet": _every(timedelta(seconds=5), task="incidents.tasks.release_quiet", queue="detect"),
+    "drop-old-deliveries": _every(timedelta(minutes=10), task="incidents.tasks.drop_old_deliveries", queue="intake"),
     "embed-pending": _every(timedelta(seconds=5), task="runbooks.tasks.embed_pending", queue="embed"),
     "verify-index": _every(timedelta(hours=1), task="runbooks.tasks.verify_index", queue="embed"),
     "reclaim-expired": _every(timedelta(seconds=30), task="copilot.tasks.reclaim_expired", queue="intake"),

@@ -9,7 +9,8 @@ from django.conf import settings
 from django.db import OperationalError
 from django.utils import timezone
 
-from incidents import delivery, grouping, monitoring, teamwork
+from incidents import delivery, grouping, monitoring, noise, teamwork
+from incidents.intake import deliveries
 from incidents.models import Alert, TimelineEntry
 from incidents.telemetry.backend import TelemetryBackend, TelemetryError
 from incidents.telemetry.prometheus import Prometheus
@@ -36,7 +37,20 @@ def detect_live() -> None:
 @shared_task(autoretry_for=(OperationalError,), retry_backoff=2, retry_backoff_max=60, max_retries=8)
 def group_alerts(alert_ids: list[int]) -> None:
     """Put alerts into incidents, and write what alerts in incidents did."""
-    grouping.place(alert_ids, now=timezone.now())
+    now = timezone.now()
+    grouping.place(alert_ids, now=now, quieten=noise.quietener(now=now))
+
+
+@shared_task
+def release_quiet() -> None:
+    """Let alerts count again whose hold, silence or calming time is over."""
+    noise.release_due(now=timezone.now())
+
+
+@shared_task
+def drop_old_deliveries() -> None:
+    """Let raw deliveries and the alerts' events go that are too old to be of use."""
+    deliveries.drop_old(now=timezone.now())
 
 
 @shared_task
