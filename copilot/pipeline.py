@@ -18,6 +18,7 @@ from copilot import events
 from copilot.answers import brief as briefs
 from copilot.evidence import bundle as bundles
 from copilot.evidence.gather import gather
+from copilot.evidence.told_changes import WithToldChanges
 from incidents.intake import outbox
 from incidents.localization.ranking import rank
 from incidents.localization.suspects import Modality, Ranking
@@ -85,9 +86,10 @@ def investigate(
 
 
 def backend_of(incident: Incident) -> TelemetryBackend:
-    """Return who answers for an incident: the live hot store, or the schema that a replay filled."""
+    """Return who answers for an incident: the live hot store with the changes that pipelines told, or the schema that a replay filled."""
     schema = "telemetry" if incident.source == "live" else incident.source
-    return HotStore(settings.DATABASE_URL, schema=schema)
+    store = HotStore(settings.DATABASE_URL, schema=schema)
+    return WithToldChanges(store) if incident.source == "live" else store
 
 
 def window_of(incident: Incident, *, now: datetime) -> Window:

@@ -33,8 +33,8 @@ def from_record(change: ChangeRecord, *, incident_start: datetime, window: Windo
         start=window.start,
         end=window.end,
         statistic={"before incident": {"value": distance.total_seconds(), "unit": "s"}},
-        query=f'service.version{{service="{change.service}"}}',
-        backend=backend,
+        query=f'{"change" if change.told_by else "service.version"}{{service="{change.service}"}}',
+        backend=change.told_by or backend,
         detail={
             "at": change.at.isoformat(),
             "service": change.service,

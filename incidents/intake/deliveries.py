@@ -28,8 +28,8 @@ def drop_old(*, now: datetime) -> int:
     """Delete what is too old, at most 20,000 rows of each kind a call, and return how many went."""
     with connection.cursor() as cursor:
         cursor.execute(OLD, [now - KEPT, AT_A_TIME])
-        gone = cursor.rowcount
+        gone = int(cursor.rowcount)
         cursor.execute(UNUSABLE, [MOST_UNUSABLE, AT_A_TIME])
-        gone += cursor.rowcount
+        gone += int(cursor.rowcount)
         cursor.execute(OLD_EVENTS, [now - EVENTS_KEPT, AT_A_TIME])
-    return gone + int(cursor.rowcount)
+        return gone + int(cursor.rowcount)

@@ -201,13 +201,17 @@ def span_table(spans: Sequence[Span]) -> SpanTable:
 
 
 class ChangeRecord(NamedTuple):
-    """Somebody's deploy or setting change: when, of which service, what, and its version before and after ("" unknown)."""
+    """Somebody's deploy or setting change: when, of which service, what, and its version before and after ("" unknown).
+
+    `told_by` names who told of it; empty for one that was seen in telemetry.
+    """
 
     at: datetime
     service: str
     title: str
     version_before: str
     version_after: str
+    told_by: str = ""
 
 
 class TelemetryBatch(NamedTuple):
