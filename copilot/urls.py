@@ -5,7 +5,20 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from copilot import health
-from copilot.views import board, chat, door, incident
+from copilot.api.site import addresses as api_addresses
+from copilot.views import (
+    audit,
+    board,
+    briefs,
+    chat,
+    door,
+    incident,
+    operations,
+    people,
+    running,
+    saved_views,
+    tokens,
+)
 
 urlpatterns = [
     path("admin/", admin.site.urls),
@@ -16,6 +29,8 @@ urlpatterns = [
     path("account/choose/", door.choose, name="account-choose"),
     path("", RedirectView.as_view(pattern_name="incident-list"), name="home"),
     path("incidents/", board.incident_list, name="incident-list"),
+    path("views/", saved_views.save_view, name="view-save"),
+    path("views/<int:pk>/remove/", saved_views.remove_view, name="view-remove"),
     path("incidents/<int:pk>/", incident.incident_page, name="incident-page"),
     path("incidents/<int:pk>/part/<slug:part>/", incident.incident_part, name="incident-part"),
     path("incidents/<int:pk>/events/", incident.incident_events, name="incident-events"),
@@ -25,6 +40,29 @@ urlpatterns = [
     path("incidents/<int:pk>/messages/<int:message_id>/", chat.message, name="message"),
     path("incidents/<int:pk>/messages/<int:message_id>/retry/", chat.retry, name="retry"),
     path("incidents/<int:pk>/do/<slug:verb>/", incident.incident_action, name="incident-action"),
+    path("incidents/<int:pk>/change/", running.change_page, name="incident-change"),
+    path("incidents/<int:pk>/change/<slug:what>/", running.change, name="incident-set"),
+    path("incidents/<int:pk>/merge/", running.merge, name="incident-merge"),
+    path("incidents/<int:pk>/undo/<int:decision_id>/", running.undo, name="incident-undo"),
+    path("incidents/<int:pk>/role/<slug:verb>/", running.role, name="incident-role"),
+    path("incidents/<int:pk>/task/<int:task_id>/", running.task, name="incident-task"),
+    path("incidents/<int:pk>/watch/", running.watch, name="incident-watch"),
+    path("incidents/<int:pk>/briefs/", briefs.briefs_page, name="incident-briefs"),
+    path("incidents/<int:pk>/briefs/publish/", briefs.publish_update, name="incident-publish"),
+    path("settings/people/", people.people_list, name="people"),
+    path("settings/people/add/", people.person_add, name="person-add"),
+    path("settings/people/<int:pk>/link/", people.person_link, name="person-link"),
+    path("settings/people/<int:pk>/change/", people.person_change, name="person-change"),
+    path("settings/people/<int:pk>/deactivate/", people.person_deactivate, name="person-deactivate"),
+    path("settings/people/<int:pk>/reactivate/", people.person_reactivate, name="person-reactivate"),
+    path("settings/audit/", audit.audit_page, name="audit"),
+    path("settings/tokens/", tokens.token_list, name="tokens"),
+    path("settings/tokens/create/", tokens.token_create, name="token-create"),
+    path("settings/tokens/<int:pk>/revoke/", tokens.token_revoke, name="token-revoke"),
+    path("settings/operations/", operations.operations_page, name="operations"),
+    path("settings/operations/<int:pk>/retry/", operations.dead_letter_retry, name="dead-letter-retry"),
+    path("api/v1/", api_addresses()),
+    path("metrics", operations.metrics, name="metrics"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("", include("incidents.urls")),

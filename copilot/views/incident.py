@@ -21,6 +21,8 @@ from copilot.views import reading
 from copilot.views.access import incident_of, may_respond, may_see
 from copilot.views.conversation import conversation, follow_from
 from copilot.views.evidence_cards import card
+from copilot.views.response import response_of
+from copilot.views.timeline import timeline_of
 from copilot.views.verdict import verdict_of
 from incidents import lifecycle
 from incidents.models import Incident, Investigation
@@ -31,6 +33,7 @@ PARTS = {
     "verdict": "copilot/incident/verdict.html",
     "explanation": "copilot/incident/explanation.html",
     "timeline": "copilot/incident/timeline.html",
+    "response": "copilot/incident/response.html",
 }
 
 
@@ -69,7 +72,7 @@ def incident_page(request: HttpRequest, pk: int) -> HttpResponse:
     # Where the page stands is read before what it shows: what happens in between is heard twice, never missed.
     after = follow_from(pk, newest=known.incident.last_event_number)
     context = {
-        **_context(known),
+        **_context(request, known),
         "after": after,
         "messages_shown": conversation(pk, known=known.evidence_ids),
         "prompts": reading.suggested_questions(known.bundle),
@@ -85,7 +88,7 @@ def incident_part(request: HttpRequest, pk: int, part: str) -> HttpResponse:
     """Show one part of the page anew."""
     if part not in PARTS:
         raise Http404(f"No part {part!r}; there are {', '.join(PARTS)}.")
-    return render(request, PARTS[part], _context(known_of(request, pk)))
+    return render(request, PARTS[part], _context(request, known_of(request, pk)))
 
 
 @may_see
@@ -128,7 +131,7 @@ def evidence_page(request: HttpRequest, pk: int, evidence_id: str) -> HttpRespon
 @may_respond
 @require_POST
 def incident_action(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
-    """Acknowledge, mitigate, resolve, reopen, investigate again or add a note; then show the page again."""
+    """Acknowledge, mitigate, resolve, close, reopen, investigate again or add a note; then show the page again."""
     incident = incident_of(request, pk)
     by, now = request.user.get_username(), timezone.now()
     if verb == "note":
@@ -145,6 +148,7 @@ def incident_action(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
         "acknowledge": lifecycle.acknowledge,
         "mitigate": lifecycle.mitigate,
         "resolve": lifecycle.resolve,
+        "close": lifecycle.close,
         "reopen": lifecycle.reopen,
     }
     if verb not in acts:
@@ -158,7 +162,7 @@ def incident_action(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     return redirect("incident-list") if request.POST.get("next") == "list" else redirect("incident-page", pk=pk)
 
 
-def _context(known: Known) -> dict[str, Any]:
+def _context(request: HttpRequest, known: Known) -> dict[str, Any]:
     now = timezone.now()
     return {
         "incident": known.incident,
@@ -167,5 +171,6 @@ def _context(known: Known) -> dict[str, Any]:
         "has_failed": known.investigation is not None and known.investigation.state == Investigation.State.FAILED,
         "verdict": verdict_of(known.incident, bundle=known.bundle, brief=known.brief, now=now),
         "explanation": reading.explanation(known.bundle, known.brief, known.investigation),
-        "timeline": reading.timeline(known.incident),
+        "timeline": timeline_of(known.incident, query=request.GET.dict()),
+        "response": response_of(known.incident, user=request.user),
     }

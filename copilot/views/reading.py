@@ -13,7 +13,7 @@ from copilot.views.claims import ShownClaim, shown
 from copilot.views.evidence_cards import Card, cards
 from copilot.views.service_map import ServiceMap, service_map
 from copilot.views.verdict import LEAST_SHARE, leading_suspect
-from incidents.models import Incident, Investigation
+from incidents.models import Investigation
 
 MODEL_STATUS_SECONDS = 10
 KNOWLEDGE = ("passage", "precedent")
@@ -67,18 +67,6 @@ class Explanation:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """One entry of the timeline. `actor` is "" where the text names them; `learned` says when it became known, "" when at once."""
-
-    at: datetime
-    kind: str
-    kind_word: str
-    text: str
-    actor: str
-    learned: str
-
-
-@dataclass(frozen=True, slots=True)
 class ModelStatus:
     """Which model answers, and why it does not."""
 
@@ -125,23 +113,6 @@ def explanation(
         ),
         gathered_at=bundle.gathered_at,
         seconds=f"{seconds:.1f} s" if seconds else "",
-    )
-
-
-def timeline(incident: Incident) -> tuple[Moment, ...]:
-    """Return the incident's entries in the order in which they happened."""
-    return tuple(
-        Moment(
-            at=entry.happened_at,
-            kind=entry.kind,
-            kind_word=entry.get_kind_display(),
-            text=entry.text,
-            actor="" if entry.actor in entry.text else entry.actor,
-            learned=f"known at {entry.known_at:%H:%M:%S}"
-            if (entry.known_at - entry.happened_at).total_seconds() >= 1
-            else "",
-        )
-        for entry in incident.timeline.all()
     )
 
 

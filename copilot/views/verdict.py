@@ -7,6 +7,7 @@ from copilot.answers.brief import Brief
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
 from copilot.evidence.wording import quantity, span_of_time
 from copilot.views.claims import ShownClaim, shown
+from incidents.lifecycle import OVER
 from incidents.models import Incident
 
 LIVE = "live"
@@ -62,7 +63,8 @@ _VERBS = {
     Incident.Status.OPEN: (("acknowledge", "Acknowledge", "A"), ("mitigate", "Mark mitigated", "M")),
     Incident.Status.ACKNOWLEDGED: (("mitigate", "Mark mitigated", "M"), ("resolve", "Mark resolved", "")),
     Incident.Status.MITIGATED: (("resolve", "Mark resolved", ""), ("reopen", "Reopen", "")),
-    Incident.Status.RESOLVED: (("reopen", "Reopen", ""),),
+    Incident.Status.RESOLVED: (("close", "Close", ""), ("reopen", "Reopen", "")),
+    Incident.Status.CLOSED: (("reopen", "Reopen", ""),),
 }
 
 
@@ -89,7 +91,7 @@ def verdict_of(
         confidence_word=_confidence_word(brief),
         facts=(_going_on(incident, bundle, now=now), *_symptoms(bundle), _affected(incident, bundle)),
         next_check=brief.next_check[0].text if brief and brief.next_check else "",
-        verbs=_VERBS[Incident.Status(incident.status)],
+        verbs=() if incident.merged_into_id else _VERBS[Incident.Status(incident.status)],
         recording="" if incident.source == LIVE else incident.source.removeprefix("replay_"),
         recorded=_recorded(bundle),
     )
@@ -110,14 +112,14 @@ def leading_suspect(bundle: EvidenceBundle) -> str:
 
 def is_over(incident: Incident) -> bool:
     """Say whether the duration has stopped growing."""
-    return incident.status in {Incident.Status.MITIGATED, Incident.Status.RESOLVED}
+    return incident.status in {Incident.Status.MITIGATED, *OVER}
 
 
 def lasted(incident: Incident, *, until: datetime, now: datetime) -> timedelta:
     """Return how long the incident goes on or went on; a replayed one ends where its evidence ends (`until`)."""
     if incident.source != LIVE:
         return until - incident.started_at
-    end = (incident.mitigated_at or incident.resolved_at) if is_over(incident) else None
+    end = (incident.mitigated_at or incident.resolved_at or incident.closed_at) if is_over(incident) else None
     return (end or now) - incident.started_at
 
 

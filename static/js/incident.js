@@ -3,14 +3,19 @@ import { charts } from "./charts.js";
 import { chat, chatEvents } from "./chat.js";
 import { citations } from "./citations.js";
 import { follow } from "./live.js";
+import { replay } from "./replay.js";
 
 const root = document.querySelector("#incident");
-const refresh = (...parts) => { for (const part of parts) window.htmx.trigger(document.getElementById(part), "refresh"); };
+// A part in which somebody types is left alone until they are done: the page would throw their words away.
+const isTyping = (part) => { const field = document.activeElement; return part.contains(field) && field.matches("input:not([type=range]), textarea") && field.value; };
+const refresh = (...names) => {
+  for (const part of names.map((name) => document.getElementById(name))) if (part && !isTyping(part)) window.htmx.trigger(part, "refresh");
+};
 
 const handlers = {
   ...chatEvents(root.dataset.messages),
   "investigation.ready": () => refresh("verdict", "explanation"),
-  "incident.changed": () => refresh("verdict", "timeline"),
+  "incident.changed": () => refresh("verdict", "timeline", "response"),
   "timeline.added": () => refresh("timeline"),
 };
 
@@ -28,6 +33,7 @@ addEventListener("scroll", () => { waiting ||= requestAnimationFrame(() => { wai
 charts();
 citations();
 chat();
+replay();
 document.body.addEventListener("htmx:afterSettle", (event) => { if (event.target.isConnected) charts(event.target); });
 // Asking for an answer needs evidence: the button wakes up with it.
 document.body.addEventListener("htmx:afterSwap", () => {
