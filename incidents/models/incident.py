@@ -61,6 +61,7 @@ class Incident(models.Model):
     mitigated_at = models.DateTimeField(null=True, blank=True)
     resolved_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+    snoozed_until_at = models.DateTimeField(null=True, blank=True)  # until then it asks nobody for anything
     team = models.ForeignKey(Team, on_delete=models.SET_NULL, null=True, blank=True, related_name="incidents")
     cause = models.CharField(max_length=20, choices=Cause.choices, blank=True, default=Cause.UNKNOWN)
     cause_text = models.CharField(max_length=500, blank=True)
