@@ -108,7 +108,7 @@ def _moments(dice: Generator, *, days: int, count: int, now: datetime) -> list[t
         (start + timedelta(hours=int(h), minutes=float(m)), float(h / len(hours)))
         for h, m in zip(chosen, minutes, strict=True)
     ]
-    recent = [(now - timedelta(hours=float(dice.uniform(0.2, 30))), 1.0) for _ in range(min(5, count))]
+    recent = [(now - timedelta(hours=float(dice.uniform(0.05, 4))), 1.0) for _ in range(min(8, count))]
     return sorted((*found[: count - len(recent)], *recent))
 
 

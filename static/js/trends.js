@@ -19,6 +19,7 @@ const day = (seconds) => new Date(seconds * 1000).toLocaleDateString("en-GB", { 
 const axis = (more) => ({ stroke: colours["ink-3"], font: colours.font, ticks: { show: false }, ...more });
 const bottom = (more) => axis({ size: 28, gap: 8, space: 64, grid: { show: false }, border: { show: true, stroke: colours["line-strong"], width: 1 }, ...more });
 const side = (more) => axis({ size: 62, gap: 6, space: 34, grid: { stroke: colours.grid, width: 1 }, ...more });
+const STEPS = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 240, 480, 1440, 2880, 7200, 14400]; // minutes
 const line = (name, more) => ({ stroke: colours[name], width: 1.75, points: { show: false }, spanGaps: false, ...more });
 const edge = () => ({ stroke: "transparent", width: 0, points: { show: false }, spanGaps: false });
 const clear = (colour, alpha) => colour.replace(/^(\w+)\((.*?)\s*(?:\/[^)]*)?\)$/, (_, name, inside) => (inside.includes(",") ? `${name}a(${inside}, ${alpha})` : `${name}(${inside} / ${alpha})`));
@@ -50,7 +51,7 @@ const KINDS = {
     options: {
       scales: { x: { time: true }, y: { range: (u, low, high) => [0, Math.max(high, 1) * 1.06] } },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-      axes: [bottom({ values: (u, at) => at.map(day) }), side({ values: (u, at) => at.map(inWords) })],
+      axes: [bottom({ values: (u, at) => at.map(day) }), side({ incrs: STEPS, values: (u, at) => at.map(inWords) })],
       series: [{}, line("series-1", { points: { show: data.times.length <= 60, size: 6, fill: colours["series-1"] } }), edge(), edge()],
       bands: [{ series: [3, 2], fill: colours.band }],
       hooks: {
@@ -69,9 +70,9 @@ const KINDS = {
     if (data.before) bands.push({ series: [6, 5], fill: clear(colours["series-2"], 0.12) });
     return {
       options: {
-        scales: { x: { time: false, distr: 3, log: 10 }, y: { range: [0, 1] } },
+        scales: { x: { time: false, distr: 3, log: 10, range: (u, low, high) => [Math.max(low, (data.minutes[1] ?? low) * 0.8), high] }, y: { range: [0, 1] } },
         axes: [
-          bottom({ space: 44, splits: (u) => [1, 5, 15, 60, 240, 1440, 7200].filter((at) => at >= u.scales.x.min && at <= u.scales.x.max), values: (u, at) => at.map(inWords) }),
+          bottom({ space: 44, filter: (u, at) => at, splits: (u) => [1, 5, 15, 60, 240, 1440, 7200].filter((at) => at >= u.scales.x.min && at <= u.scales.x.max), values: (u, at) => at.map(inWords) }),
           side({ values: (u, at) => at.map(percent) }),
         ],
         series: [{}, ...curve("series-1"), ...before],
