@@ -7,7 +7,7 @@ field as a 32-bit length and its bytes, all big-endian; -1 as the count ends it.
 dimension, then each element as a 32-bit length and its bytes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import psycopg
@@ -29,12 +29,27 @@ def _row_type(columns: Columns) -> np.dtype[np.void]:
 
 def pack(columns: Columns, values: Mapping[str, NDArray[np.generic]]) -> bytes:
     """Return the columns, each of shape (n,), as a binary COPY stream."""
+    return HEADER + _rows(columns, values, fields=len(columns)).tobytes() + TRAILER
+
+
+def pack_with_last(columns: Columns, values: Mapping[str, NDArray[np.generic]], *, last: Sequence[bytes]) -> bytes:
+    """Return the columns, each of shape (n,), and behind them one of n values of any length, as a binary COPY stream."""
+    rows = _rows(columns, values, fields=len(columns) + 1)
+    lengths = np.array([len(value) for value in last], dtype=">i4")
+    parts = [b""] * (3 * len(last))
+    parts[::3] = rows.view(f"V{rows.itemsize}").tolist()
+    parts[1::3] = lengths.view("V4").tolist()
+    parts[2::3] = last
+    return b"".join((HEADER, *parts, TRAILER))
+
+
+def _rows(columns: Columns, values: Mapping[str, NDArray[np.generic]], *, fields: int) -> NDArray[np.void]:
     rows = np.zeros(len(next(iter(values.values()))), dtype=_row_type(columns))
-    rows["fields"] = len(columns)
+    rows["fields"] = fields
     for name, kind in columns.items():
         rows[f"length of {name}"] = np.dtype(kind).itemsize
         rows[name] = values[name]
-    return HEADER + rows.tobytes() + TRAILER
+    return rows
 
 
 def store(
@@ -43,12 +58,14 @@ def store(
     values: Mapping[str, NDArray[np.generic]],
     *,
     table: sql.Composable,
+    last: tuple[str, Sequence[bytes]] | None = None,
 ) -> None:
-    """Append the columns, each of shape (n,), to the table."""
-    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    """Append the columns, each of shape (n,), to the table, and with them (name, n values) of a column of text or bytes."""
+    names = sql.SQL(", ").join(map(sql.Identifier, [*columns, last[0]] if last else columns))
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(table, names)
+    packed = pack_with_last(columns, values, last=last[1]) if last else pack(columns, values)
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.write(pack(columns, values))
+        copy.write(packed)
 
 
 def fetch(

@@ -11,22 +11,11 @@ from psycopg import sql
 
 from incidents.telemetry import metric_series, span_series, store_columns, store_schema
 from incidents.telemetry.datamodel import NANOSECONDS, LogRecord, SeriesKey, Span, SpanTable, Window
-from incidents.telemetry.store_rows import CELL, POINT_COLUMNS
+from incidents.telemetry.store_rows import CELL, POINT_COLUMNS, SPAN_COLUMNS
 from incidents.telemetry.versions import Versions
 
 MOST_SPANS = 2_000_000  # of one fetch; of more, whole traces are left out evenly
 LONGEST_TRACE = 10_000
-SPAN_COLUMNS = {
-    "start_ns": ">i8",
-    "duration_ns": ">i8",
-    "span_id": ">i8",
-    "parent_id": ">i8",
-    "service_id": ">i8",
-    "operation_id": ">i8",
-    "trace_id": "V16",
-    "kind": ">i2",
-    "is_error": "?",
-}
 
 
 @dataclass(frozen=True, slots=True)
