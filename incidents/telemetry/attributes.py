@@ -65,14 +65,21 @@ def as_text(attributes: Mapping[str, object], *, mask: Mask) -> str:
     kept: dict[str, object] = {}
     for key, value in attributes.items():
         name, secret = _key(key)
-        if value.__class__ is str:
-            kept[name] = MASKED if secret else clean(value, mask=mask)
-        else:
-            kept[name] = _clean_value(value, mask=mask, secret=secret, depth=1)
+        kept[name] = _clean_value(value, mask=mask, secret=secret, depth=1)
         if len(kept) == MOST_ATTRIBUTES < len(attributes):
             kept["…"] = f"{len(attributes) - MOST_ATTRIBUTES} more attributes were dropped"
             break
     return orjson.dumps(kept, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def member(key: str, value: object, *, mask: Mask) -> tuple[str, str]:
+    """Return one attribute's name as it is kept, and its part of what `as_text` writes: `"name":value`."""
+    name, secret = _key(key)
+    if isinstance(value, str) and not secret:  # not looked up among the texts known: whoever asks here keeps the answer
+        value = _clean(value, mask, LONGEST_VALUE)
+    else:
+        value = _clean_value(value, mask=mask, secret=secret, depth=1)
+    return name, orjson.dumps({name: value}, option=orjson.OPT_SORT_KEYS).decode()[1:-1]
 
 
 def _clean_value(value: object, *, mask: Mask, secret: bool, depth: int) -> object:

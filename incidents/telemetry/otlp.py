@@ -25,6 +25,7 @@ __all__ = ["Decoded", "Encoding", "MalformedOtlp", "Signal", "decode"]
 READERS: dict[Encoding, Reader] = {"json": otlp_json, "protobuf": otlp_protobuf}
 UNKNOWN_SERVICE = "unknown_service"
 LONGEST_SERVICE = 200
+LONGEST_TAG = 100
 LONGEST_OPERATION = 300
 LONGEST_BODY = 16_384
 ERROR = 17
@@ -43,6 +44,7 @@ SEVERITIES = {
 # Lines collected from files often carry their level only in the text, near its start.
 LEVEL_IN_BODY = re.compile(r"\b(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|SEVERE|CRITICAL|FATAL)\b")
 BODY_START = 100
+NAME_AT_PLACE = re.compile(r"[\w.+-]+@[\w.-]+")
 
 
 class Decoded(NamedTuple):
@@ -97,11 +99,11 @@ class _Build:
     def enter(self, resource: Attributes) -> None:
         """Start on a resource's records."""
 
-        def tag(*keys: str, longest: int = 100) -> str:
+        def tag(*keys: str) -> str:
             value = next((str(resource[key]) for key in keys if resource.get(key) not in (None, "")), "")
-            return clean(value, mask=self.mask, longest=longest - 1)
+            return clean(value, mask=self.mask, longest=LONGEST_TAG - 1)
 
-        self.service = tag("service.name", longest=LONGEST_SERVICE) or UNKNOWN_SERVICE
+        self.service = _service_name(resource.get("service.name"), mask=self.mask) or UNKNOWN_SERVICE
         self.instance = tag("service.instance.id", "k8s.pod.name", "host.name")
         self.tags[self.service] = ServiceTags(
             self.service,
@@ -138,9 +140,10 @@ class _Build:
             raise RefusedRecord(f"span {raw.name[:80]!r} lacks its trace id or span id")
         if not raw.start_ns:
             raise RefusedRecord(f"span {raw.name[:80]!r} has no start time")
-        attributes: Attributes = raw.attributes
         if raw.status_message or raw.exceptions:
-            attributes = _with_failure(raw)
+            attributes = as_text(_with_failure(raw, self.reader.attributes(raw.attributes)), mask=self.mask)
+        else:
+            attributes = self.reader.text(raw.attributes, mask=self.mask)
         self.spans.append(
             Span(
                 raw.trace_id,
@@ -152,25 +155,24 @@ class _Build:
                 raw.start_ns,
                 max(0, raw.end_ns - raw.start_ns),
                 raw.is_error,
-                as_text(attributes, mask=self.mask),
+                attributes,
             )
         )
         for time_ns, exception in raw.exceptions:
             line = ": ".join(
                 str(exception[key]) for key in ("exception.type", "exception.message") if exception.get(key)
             )
-            self._keep_log(
-                RawLog(time_ns or raw.end_ns, ERROR, line or "exception", raw.trace_id, raw.span_id, exception)
-            )
+            record = RawLog(time_ns or raw.end_ns, ERROR, line or "exception", raw.trace_id, raw.span_id, exception)
+            self._keep_log(record, as_text(exception, mask=self.mask))
 
     def add_log(self, item: object) -> None:
         """Read one log record."""
         raw = self.reader.log(item)
         if not raw.time_ns:
             raise RefusedRecord("a log record has no time")
-        self._keep_log(raw)
+        self._keep_log(raw, self.reader.text(raw.attributes, mask=self.mask))
 
-    def _keep_log(self, raw: RawLog) -> None:
+    def _keep_log(self, raw: RawLog, attributes: str) -> None:
         body = raw.body if isinstance(raw.body, str) else _structure(raw.body, mask=self.mask)
         severity = raw.severity
         if not severity and (level := LEVEL_IN_BODY.search(body, 0, BODY_START)):
@@ -183,7 +185,7 @@ class _Build:
                 clean(body, mask=self.mask, longest=LONGEST_BODY),
                 raw.trace_id,
                 raw.span_id,
-                as_text(raw.attributes, mask=self.mask),
+                attributes,
             )
         )
 
@@ -209,9 +211,21 @@ class _Build:
         )
 
 
-def _with_failure(raw: RawSpan) -> dict[str, object]:
-    """Return the span's attributes with its status message and its last exception, under OpenTelemetry's own names."""
-    attributes = dict(raw.attributes)
+def _service_name(sent: object, *, mask: Mask) -> str:
+    """Return the name masked and bounded; one such as `user@region` is who the service is, not somebody's address, and stays.
+
+    It is taken as a whole only if neither side holds anything to mask: what looks like a key is masked in a name too.
+    """
+    name = "" if sent is None else str(sent)
+    is_name = len(name) < LONGEST_SERVICE and NAME_AT_PLACE.fullmatch(name)
+    if is_name and all(clean(part, mask=mask) == part for part in name.split("@")):
+        return name
+    return clean(name, mask=mask, longest=LONGEST_SERVICE - 1)
+
+
+def _with_failure(raw: RawSpan, own: Attributes) -> dict[str, object]:
+    """Return the span's own attributes with its status message and its last exception, under OpenTelemetry's own names."""
+    attributes = dict(own)
     if raw.status_message:
         attributes.setdefault("otel.status_description", raw.status_message)
     if raw.exceptions:

@@ -5,6 +5,7 @@ from typing import Any
 
 import orjson
 
+from incidents.telemetry.attributes import Mask, as_text
 from incidents.telemetry.otlp_records import (
     Attributes,
     MalformedOtlp,
@@ -52,11 +53,11 @@ def groups(signal: Signal, request: object) -> Iterator[tuple[Attributes, Iterab
         path = f"{resources}[{number}]"
         resource = _member(group, "resource", path)
         try:
-            attributes = _attributes((resource or {}).get("attributes"))
+            about = attributes((resource or {}).get("attributes"))
         except RefusedRecord as refused:
             raise MalformedOtlp(f"{path}.resource.attributes: {refused}") from refused
         for index, scope in enumerate(_list(group, scopes, path)):
-            yield attributes, _list(scope, records, f"{path}.{scopes}[{index}]")
+            yield about, _list(scope, records, f"{path}.{scopes}[{index}]")
 
 
 def _member(holder: Any, key: str, path: str) -> dict[str, Any] | None:
@@ -99,9 +100,9 @@ def span(item: Any) -> RawSpan:
             _whole(item.get("endTimeUnixNano"), "endTimeUnixNano"),
             _enum(status.get("code"), "status.code", "STATUS_CODE_", ("UNSET", "OK", "ERROR")) == 2,
             _text(status.get("message"), "status.message"),
-            _attributes(item.get("attributes")),
+            item.get("attributes"),
             [
-                (_whole(e.get("timeUnixNano"), "event time"), _attributes(e.get("attributes")))
+                (_whole(e.get("timeUnixNano"), "event time"), attributes(e.get("attributes")))
                 for e in events
                 if e.get("name") == "exception"
             ]
@@ -122,10 +123,25 @@ def log(item: Any) -> RawLog:
             _value(item.get("body")),
             _trace_id(item.get("traceId")),
             _span_id(item.get("spanId")),
-            _attributes(item.get("attributes")),
+            item.get("attributes"),
         )
     except (AttributeError, TypeError, KeyError) as error:
         raise RefusedRecord(f"a log record is not an object of the specified form ({error})") from error
+
+
+def attributes(sent: Any) -> Attributes:
+    """Read attributes. Raises RefusedRecord."""
+    if not sent:
+        return {}
+    try:
+        return {_text(item["key"], "key"): _value(item.get("value")) for item in sent}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RefusedRecord('attributes: expected a list of {"key", "value"} objects') from error
+
+
+def text(sent: Any, *, mask: Mask) -> str:
+    """Write attributes as masked JSON text. Raises RefusedRecord."""
+    return as_text(attributes(sent), mask=mask)
 
 
 def _severity(item: Any) -> int:
@@ -174,7 +190,7 @@ def number(item: Any) -> RawNumber:
             _whole(item.get("timeUnixNano"), "timeUnixNano"),
             _whole(item.get("startTimeUnixNano"), "startTimeUnixNano"),
             value if value.__class__ is float else _float(value, "asDouble"),
-            _attributes(item.get("attributes")),
+            attributes(item.get("attributes")),
         )
     except (AttributeError, TypeError, KeyError) as error:
         raise RefusedRecord(f"a data point is not an object of the specified form ({error})") from error
@@ -208,7 +224,7 @@ def histogram(item: Any, shape: str) -> RawHistogram:
             bounds,
             counts,
             quantiles,
-            _attributes(item.get("attributes")),
+            attributes(item.get("attributes")),
         )
     except (AttributeError, TypeError, KeyError) as error:
         raise RefusedRecord(f"a {shape} point is not an object of the specified form ({error})") from error
@@ -282,15 +298,6 @@ def _float(value: Any, field: str) -> float:
         return float(value)
     except (ValueError, OverflowError) as error:
         raise RefusedRecord(f"{field} {str(value)[:30]!r} is no number") from error
-
-
-def _attributes(items: Any) -> dict[str, object]:
-    if not items:
-        return {}
-    try:
-        return {_text(item["key"], "key"): _value(item.get("value")) for item in items}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise RefusedRecord('attributes: expected a list of {"key", "value"} objects') from error
 
 
 def _value(value: Any, depth: int = 0) -> object:

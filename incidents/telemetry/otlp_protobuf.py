@@ -1,13 +1,22 @@
-"""OTLP in protobuf: walks the messages; converting them to dictionaries first would cost half of the intake's speed."""
+"""OTLP in protobuf: walks the messages; converting them to dictionaries first would cost half of the intake's speed.
 
-from collections.abc import Iterable, Iterator
+The attributes of spans and log records are left as the bytes they came as: most of them come again and again, and one that was
+seen before is looked up, masked and written as JSON, instead of being read.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # type: ignore[import-untyped,unused-ignore]
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped,unused-ignore]
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
+from incidents.telemetry.attributes import EMPTY, MOST_ATTRIBUTES, SHORT, Mask, as_text, member
 from incidents.telemetry.otlp_records import (
     Attributes,
     MalformedOtlp,
@@ -22,9 +31,33 @@ from incidents.telemetry.otlp_records import (
     signed,
 )
 
+
+def _leaving_attributes(request: Any, *, of: str) -> Any:
+    """Return the request's message class with one change: the `attributes` of this message are the bytes of a KeyValue each.
+
+    Both are length-delimited on the wire, so the specification's own description needs nothing but another type there.
+    """
+    pool = descriptor_pool.DescriptorPool()
+
+    def add(file: Any) -> None:
+        for needed in file.dependencies:
+            add(needed)
+        description = descriptor_pb2.FileDescriptorProto()
+        file.CopyToProto(description)
+        for message in description.message_type:
+            for field in message.field:
+                if message.name == of and field.name == "attributes":
+                    field.type = field.TYPE_BYTES
+                    field.ClearField("type_name")
+        pool.AddSerializedFile(description.SerializeToString())
+
+    add(request.DESCRIPTOR.file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(request.DESCRIPTOR.full_name))
+
+
 REQUESTS: dict[Signal, Any] = {
-    "traces": ExportTraceServiceRequest,
-    "logs": ExportLogsServiceRequest,
+    "traces": _leaving_attributes(ExportTraceServiceRequest, of="Span"),
+    "logs": _leaving_attributes(ExportLogsServiceRequest, of="LogRecord"),
     "metrics": ExportMetricsServiceRequest,
 }
 PARTS = {
@@ -41,10 +74,12 @@ SHAPES = {
 }
 LAST_KIND = 5
 STATUS_ERROR = 2
+UNSET = Status()
 CUMULATIVE = 2
 NO_RECORDED_VALUE = 1
 INT64 = 1 << 63
 DEEPEST = 32
+MOST_REMEMBERED = 32_768  # attributes of at most SHORT bytes
 
 
 def parse(signal: Signal, body: bytes) -> object:
@@ -70,18 +105,19 @@ def groups(signal: Signal, request: object) -> Iterator[tuple[Attributes, Iterab
 
 def span(item: Any) -> RawSpan:
     """Read a span. Raises RefusedRecord."""
-    attributes, events, kind, status = item.attributes, item.events, item.kind, item.status
+    events, kind, parent_id = item.events, item.kind, item.parent_span_id
+    status = item.status if item.HasField("status") else UNSET
     return RawSpan(
         _trace_id(item.trace_id),
         _span_id(item.span_id),
-        _span_id(item.parent_span_id),
+        _span_id(parent_id) if parent_id else 0,
         item.name,
         kind if 0 <= kind <= LAST_KIND else 0,
         _time(item.start_time_unix_nano),
         _time(item.end_time_unix_nano),
         status.code == STATUS_ERROR,
         status.message,
-        _attributes(attributes) if attributes else {},
+        item.attributes,
         [(_time(e.time_unix_nano), _attributes(e.attributes)) for e in events if e.name == "exception"]
         if events
         else (),
@@ -96,8 +132,53 @@ def log(item: Any) -> RawLog:
         _value(item.body),
         _trace_id(item.trace_id),
         _span_id(item.span_id),
-        _attributes(item.attributes),
+        item.attributes,
     )
+
+
+def attributes(sent: Sequence[bytes]) -> Attributes:
+    """Read attributes that were left as bytes. Raises RefusedRecord."""
+    return _attributes(map(_key_value, sent))
+
+
+def text(sent: Sequence[bytes], *, mask: Mask) -> str:
+    """Write attributes that were left as bytes as masked JSON text. Raises RefusedRecord."""
+    number = len(sent)
+    if not number:
+        return EMPTY
+    if number <= MOST_ATTRIBUTES:
+        known = _known_members(mask)
+        members = dict([known[one] for one in sent])
+        if len(members) == number:
+            return f"{{{','.join([members[name] for name in sorted(members)])}}}"
+    return as_text(attributes(sent), mask=mask)
+
+
+class _Members(dict[bytes, tuple[str, str]]):
+    """Attributes by the bytes they came as: the name and the masked JSON text of each. Long ones are not kept; when full it starts anew."""
+
+    def __init__(self, mask: Mask) -> None:
+        super().__init__()
+        self._mask = mask
+
+    def __missing__(self, sent: bytes) -> tuple[str, str]:
+        attribute = _key_value(sent)
+        found = member(attribute.key, _value(attribute.value), mask=self._mask)
+        if len(sent) <= SHORT:
+            if len(self) >= MOST_REMEMBERED:
+                self.clear()
+            self[sent] = found
+        return found
+
+
+_known_members = lru_cache(maxsize=2)(_Members)
+
+
+def _key_value(sent: bytes) -> Any:
+    try:
+        return KeyValue.FromString(sent)
+    except DecodeError as error:
+        raise RefusedRecord(f"an attribute's {len(sent)} bytes are no protobuf KeyValue") from error
 
 
 def metric(item: Any) -> RawMetric:

@@ -1,11 +1,15 @@
 """What both encodings of OTLP are read into before masking; the readers differ, everything after them is shared."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, NamedTuple, Protocol
+from struct import Struct
+from typing import Any, Literal, NamedTuple, Protocol
+
+from incidents.telemetry.attributes import Mask
 
 Signal = Literal["traces", "logs", "metrics"]
 Encoding = Literal["json", "protobuf"]
 Attributes = Mapping[str, object]
+SIGNED = Struct(">q")
 
 
 class MalformedOtlp(Exception):
@@ -17,7 +21,7 @@ class RefusedRecord(Exception):
 
 
 class RawSpan(NamedTuple):
-    """A span as sent. `exceptions` holds the attributes of its exception events."""
+    """A span as sent. `attributes` are still in the encoding's own form; `exceptions` holds those of its exception events."""
 
     trace_id: bytes
     span_id: int
@@ -28,19 +32,19 @@ class RawSpan(NamedTuple):
     end_ns: int
     is_error: bool
     status_message: str
-    attributes: Attributes
+    attributes: object
     exceptions: Sequence[tuple[int, Attributes]]
 
 
 class RawLog(NamedTuple):
-    """A log record as sent; `body` is a string or a structure."""
+    """A log record as sent; `body` is a string or a structure, `attributes` are still in the encoding's own form."""
 
     time_ns: int
     severity: int
     body: object
     trace_id: bytes
     span_id: int
-    attributes: Attributes
+    attributes: object
 
 
 class RawMetric(NamedTuple):
@@ -94,6 +98,12 @@ class Reader(Protocol):
     def log(self, item: object) -> RawLog:
         """Read a log record."""
 
+    def attributes(self, sent: Any) -> Attributes:
+        """Read the attributes of a span or log record."""
+
+    def text(self, sent: Any, *, mask: Mask) -> str:
+        """Write the attributes of a span or log record as `as_text` does."""
+
     def metric(self, item: object) -> RawMetric:
         """Read a metric's description."""
 
@@ -111,5 +121,5 @@ def exponential_bounds(*, scale: int, offset: int, filled: int) -> list[float]:
 
 
 def signed(identifier: bytes) -> int:
-    """Return an 8-byte span id as the signed 64-bit number that the database keeps; 0 for an empty one."""
-    return int.from_bytes(identifier, "big", signed=True)
+    """Return an 8-byte span id as the signed 64-bit number that the database keeps."""
+    return int(SIGNED.unpack(identifier)[0])

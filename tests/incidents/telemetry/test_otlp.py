@@ -4,7 +4,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
+from incidents.intake.masking import mask as mask_text
+from incidents.telemetry import otlp_protobuf
 from incidents.telemetry.datamodel import LogRecord, ServiceTags, Span
 from incidents.telemetry.otlp import MalformedOtlp, decode
 from tests.incidents.telemetry import requests
@@ -72,6 +75,29 @@ def test_a_resource_without_a_name_is_an_unknown_service():
         decode_json("traces", requests.request("traces", [requests.span()], service=None)).batch.spans[0].service
         == "unknown_service"
     )
+
+
+def service_of(name):
+    request = requests.request("traces", [requests.span()], service=name)
+    return decode_json("traces", request, mask=mask_text).batch.spans[0].service
+
+
+@pytest.mark.parametrize("name", ["user@eu.west", "checkout@region-1.example.com", "cart"])
+def test_a_service_s_name_that_looks_like_an_address_stays(name):
+    assert service_of(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "https://shop:hunter2@db",
+        "password=hunter2@eu.west",
+        "ghp_hunter2hunter2hunter2hunter2hunter2@eu.west",
+        "cart bob.hunter2@example.com",
+    ],
+)
+def test_a_secret_in_a_service_s_name_is_masked(name):
+    assert "hunter2" not in service_of(name)
 
 
 def test_a_log_record_keeps_what_it_says():
@@ -236,6 +262,54 @@ def test_what_is_no_protobuf_message_is_refused(body):
         decode("traces", body, encoding="protobuf", mask=str)
 
 
+def key_value(key, value):
+    """An attribute in protobuf, as bytes."""
+    return KeyValue(key=key, value=AnyValue(string_value=value)).SerializeToString()
+
+
+def test_attributes_in_protobuf_are_masked_however_often_they_come():
+    masked = []
+
+    def mask(text):
+        masked.append(text)
+        return text.replace("hunter2", "***")
+
+    values = {"url": "/hunter2", "authorization": "hunter2", "long": "hunter2" * 100}
+    body = requests.in_protobuf(
+        "traces",
+        requests.request("traces", [requests.span(i + 1, attributes=requests.attributes(values)) for i in range(9)]),
+    )
+    spans = decode("traces", body, encoding="protobuf", mask=mask).batch.spans
+    assert {span.attributes for span in spans} == {
+        '{"authorization":"[masked]","long":"' + "***" * 100 + '","url":"/***"}'
+    }
+    assert masked.count("/hunter2") == 1  # it is remembered
+
+
+def test_an_attribute_in_protobuf_that_comes_twice_counts_once_and_too_many_are_dropped():
+    twice = [key_value("k", "first"), key_value("a", "b"), key_value("k", "last")]
+    assert otlp_protobuf.text(twice, mask=str) == '{"a":"b","k":"last"}'
+    many = json.loads(otlp_protobuf.text([key_value(f"k{i}", "v") for i in range(500)], mask=str))
+    assert (len(many), many["…"]) == (129, "372 more attributes were dropped")
+
+
+def test_a_span_whose_attribute_is_no_protobuf_is_refused_alone():
+    body = requests.in_protobuf("traces", requests.request("traces", [requests.span(1), requests.span(2)]))
+    request = otlp_protobuf.REQUESTS["traces"].FromString(body)
+    request.resource_spans[0].scope_spans[0].spans[0].attributes.append(b"\xff")
+    batch = decode("traces", request.SerializeToString(), encoding="protobuf", mask=str).batch
+    assert ([span.span_id for span in batch.spans], batch.rejected) == ([2], 1)
+    assert "no protobuf KeyValue" in batch.reason
+
+
+def test_what_is_remembered_is_bounded(monkeypatch):
+    monkeypatch.setattr(otlp_protobuf, "MOST_REMEMBERED", 10)
+    known = otlp_protobuf._Members(str)
+    for i in range(95):
+        known[key_value("k", str(i))]
+    assert len(known) <= 10
+
+
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 numbers = st.integers(-(1 << 63), (1 << 63) - 1)
 values = st.recursive(
@@ -248,7 +322,7 @@ spans = st.builds(
     number=st.integers(1, (1 << 64) - 1),
     parent=st.integers(0, (1 << 64) - 1),
     name=names,
-    at=st.integers(1, 1 << 62),
+    at=st.integers(5, 1 << 62),
     took=st.integers(-5, 1 << 40),
     kind=st.integers(0, 5),
     attributes=st.dictionaries(names, values, max_size=4).map(requests.attributes),
