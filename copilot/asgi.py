@@ -12,6 +12,7 @@ pages = get_asgi_application()  # loads the apps, which the routing needs
 
 from copilot.body_limit import Application, BodyLimit  # noqa: E402
 from copilot.routing import websocket_application  # noqa: E402
+from copilot.telemetry_intake import TelemetryIntake  # noqa: E402
 from incidents.intake.alerts import MOST_BYTES  # noqa: E402
 
 FORM_BYTES = 4 * 1024 * 1024  # a long runbook
@@ -19,7 +20,7 @@ LIMITS = {"/v1/": settings.OTLP_MAX_BYTES, "/in/": MOST_BYTES, "/v2/": MOST_BYTE
 
 application = ProtocolTypeRouter(
     {
-        "http": BodyLimit(cast(Application, pages), limits=LIMITS, otherwise=FORM_BYTES),
+        "http": BodyLimit(TelemetryIntake(cast(Application, pages)), limits=LIMITS, otherwise=FORM_BYTES),
         "websocket": websocket_application,
     }
 )
