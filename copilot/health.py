@@ -60,6 +60,11 @@ class Report:
 _REPORT = Report()
 
 
+def report() -> dict[str, ComponentHealth]:
+    """Return every component's state, at most two seconds old."""
+    return _REPORT.components()
+
+
 @require_safe
 @login_not_required
 def live(_request: HttpRequest) -> JsonResponse:
@@ -74,7 +79,7 @@ def ready(_request: HttpRequest) -> JsonResponse:
 
     Only the database is needed to serve: without the others something is missing, and the page says what.
     """
-    components = _REPORT.components()
+    components = report()
     overall = OK if all(each.status == OK for each in components.values()) else DEGRADED
     if components["database"].status == DOWN:
         overall = DOWN

@@ -111,6 +111,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "csp",
+    "ninja",  # for the API's description page, with its assets from here
     "copilot.apps.CopilotConfig",
     "incidents.apps.IncidentsConfig",
     "runbooks.apps.RunbooksConfig",

@@ -1,0 +1,169 @@
+"""What incidents are made of and where it comes from: alerts, changes, silences, sources, services, teams."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest
+from django.utils import timezone
+from ninja import Field, Query, Router, Schema, Status
+
+from copilot.api.access import READ, READ_SOURCES, SILENCE, person
+from copilot.api.paging import Paging, answer, page
+from copilot.api.shapes import (
+    REFUSALS,
+    AlertShape,
+    ChangeShape,
+    PageShape,
+    ProblemShape,
+    ServiceShape,
+    SilenceShape,
+    SourceShape,
+    TeamShape,
+)
+from incidents.models import Alert, AlertSource, Change, Incident, Service, Silence, Team
+
+router = Router(tags=["alerts and services"])
+
+
+class AlertFilter(Schema):
+    """Which alerts."""
+
+    status: str = Field("", max_length=10, description="firing or resolved")
+    service: str = Field("", max_length=200)
+    name: str = Field("", max_length=200)
+    source: str = Field("", max_length=100)
+    quiet: bool | None = Field(None, description="true: only those held back; false: only those that count")
+    incident: int | None = None
+
+
+class ChangeFilter(Schema):
+    """Which changes."""
+
+    service: str = Field("", max_length=200)
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@router.get("/alerts", auth=READ, response={200: PageShape[AlertShape], REFUSALS: ProblemShape})
+def list_alerts(request: HttpRequest, which: Query[AlertFilter], paging: Query[Paging]) -> Any:
+    """List alerts, the last received first."""
+    wanted = {
+        "status": which.status,
+        "service": which.service,
+        "name": which.name,
+        "source__name": which.source,
+        "incident": which.incident,
+    }
+    found = _visible_alerts(request).filter(**{name: value for name, value in wanted.items() if value})
+    if which.quiet is not None:
+        found = found.exclude(quiet="") if which.quiet else found.filter(quiet="")
+    return answer(page(request, found, paging, newest_by="last_received_at"), _alert)
+
+
+@router.get("/alerts/{int:alert_id}", auth=READ, response={200: AlertShape, REFUSALS: ProblemShape})
+def get_alert(request: HttpRequest, alert_id: int) -> Any:
+    """Read one alert."""
+    found = _visible_alerts(request).filter(pk=alert_id).first()
+    if found is None:
+        raise Http404(f"There is no alert {alert_id} that you may see.")
+    return _alert(found)
+
+
+@router.get("/changes", auth=READ, response={200: PageShape[ChangeShape], REFUSALS: ProblemShape})
+def list_changes(request: HttpRequest, which: Query[ChangeFilter], paging: Query[Paging]) -> Any:
+    """List deploys and other changes, the latest first."""
+    wanted = {"service": which.service, "at__gte": which.since, "at__lte": which.until}
+    found = Change.objects.filter(**{name: value for name, value in wanted.items() if value})
+    return answer(page(request, found, paging, newest_by="at"), _change)
+
+
+@router.get("/silences", auth=READ, response={200: PageShape[SilenceShape], REFUSALS: ProblemShape})
+def list_silences(request: HttpRequest, paging: Query[Paging], active: bool | None = None) -> Any:
+    """List maintenance windows and snoozes, the latest to begin first."""
+    now = timezone.now()
+    running = Q(starts_at__lte=now, ends_at__gt=now, ended_early_at=None)
+    found = Silence.objects.select_related("created_by")
+    if active is not None:
+        found = found.filter(running) if active else found.exclude(running)
+    return answer(page(request, found, paging, newest_by="starts_at"), _silence)
+
+
+@router.delete("/silences/{int:silence_id}", auth=SILENCE, response={204: None, REFUSALS: ProblemShape})
+def end_silence(request: HttpRequest, silence_id: int) -> Any:
+    """End a silence now. Does nothing when it has ended."""
+    now = timezone.now()
+    if not Silence.objects.filter(pk=silence_id).exists():
+        raise Http404(f"There is no silence {silence_id}.")
+    Silence.objects.filter(pk=silence_id, ended_early_at=None, ends_at__gt=now).update(ended_early_at=now)
+    return Status(204, None)
+
+
+@router.get("/sources", auth=READ_SOURCES, response={200: PageShape[SourceShape], REFUSALS: ProblemShape})
+def list_sources(request: HttpRequest, paging: Query[Paging]) -> Any:
+    """List where alerts and changes come from, without any secret."""
+    return answer(page(request, AlertSource.objects.all(), paging), _source)
+
+
+@router.get("/services", auth=READ, response={200: PageShape[ServiceShape], REFUSALS: ProblemShape})
+def list_services(request: HttpRequest, paging: Query[Paging]) -> Any:
+    """List services with whom they call."""
+    found = Service.objects.select_related("owner").prefetch_related("calls__callee")
+    return answer(page(request, found, paging), _service)
+
+
+@router.get("/teams", auth=READ, response={200: PageShape[TeamShape], REFUSALS: ProblemShape})
+def list_teams(request: HttpRequest, paging: Query[Paging]) -> Any:
+    """List teams with their people."""
+    return answer(page(request, Team.objects.prefetch_related("members"), paging), _team)
+
+
+def _visible_alerts(request: HttpRequest) -> QuerySet[Alert]:
+    """Alerts of incidents that the person may not see stay out."""
+    found = Alert.objects.select_related("source")
+    user = person(request)
+    if user.has_perm("incidents.view_restricted_incident"):
+        return found
+    hidden = Incident.objects.filter(is_restricted=True).exclude(pk__in=Incident.objects.visible_to(user).values("pk"))
+    return found.exclude(incident__in=hidden)
+
+
+def _alert(alert: Alert) -> AlertShape:
+    plain = {name: getattr(alert, name) for name in AlertShape.model_fields if name not in {"id", "source", "incident"}}
+    return AlertShape(id=alert.pk, source=alert.source.name, incident=alert.incident_id, **plain)
+
+
+def _change(change: Change) -> ChangeShape:
+    return ChangeShape(**{name: getattr(change, name) for name in ChangeShape.model_fields})
+
+
+def _silence(silence: Silence) -> SilenceShape:
+    plain = {name: getattr(silence, name) for name in SilenceShape.model_fields if name != "created_by"}
+    return SilenceShape(created_by=silence.created_by.get_username() if silence.created_by else None, **plain)
+
+
+def _source(source: AlertSource) -> SourceShape:
+    plain = {name: getattr(source, name) for name in SourceShape.model_fields if name != "is_signed"}
+    return SourceShape(is_signed=bool(source.signing_secrets), **plain)
+
+
+def _service(service: Service) -> ServiceShape:
+    return ServiceShape(
+        name=service.name,
+        environment=service.environment,
+        team=service.team,
+        owner=service.owner.name if service.owner else None,
+        version=service.version,
+        calls=sorted(edge.callee.name for edge in service.calls.all() if edge.origin != "removed"),
+        last_seen_at=service.last_seen_at,
+    )
+
+
+def _team(team: Team) -> TeamShape:
+    return TeamShape(
+        name=team.name,
+        members=sorted(member.get_username() for member in team.members.all()),
+        time_zone=team.time_zone,
+        works_from=team.works_from.isoformat(timespec="minutes"),
+        works_until=team.works_until.isoformat(timespec="minutes"),
+    )

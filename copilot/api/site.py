@@ -1,0 +1,38 @@
+"""The API put together, and its addresses."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.urls import URLPattern
+from django.views.decorators.csrf import csrf_exempt
+from ninja import NinjaAPI
+
+from copilot.api import incidents, knowledge, problems, records, trends, work
+from copilot.api.access import NOBODY_YET, REQUESTS, TokenThrottle
+from copilot.api.replies import around
+
+DESCRIPTION = frozenset({"openapi-json", "openapi-view"})
+
+api = NinjaAPI(
+    title="Co-pilot",
+    version="1",
+    description=(
+        "Incidents, alerts, runbooks and trends for programs. Send `Authorization: Bearer …` with a token from Settings, API tokens. "
+        "Lists come in pages: follow `next`. A change with `Idempotency-Key` happens once, with `If-Match` only to the version you read. "
+        "What is refused says why as RFC 9457 problem details."
+    ),
+    urls_namespace="api-1",
+    auth=NOBODY_YET,
+    throttle=[TokenThrottle(REQUESTS)],
+)
+problems.install(api)
+for router in (work.router, incidents.router, records.router, knowledge.router, trends.router):
+    api.add_router("", router)
+
+
+def addresses() -> tuple[list[URLPattern], str, str]:
+    """Return the API's URL patterns for `path`; operations want a token, the description a signed-in person."""
+    patterns, app, namespace = api.urls
+    own = [pattern for pattern in patterns if isinstance(pattern, URLPattern)]
+    for pattern in own:
+        if pattern.name not in DESCRIPTION and pattern.callback is not None:
+            pattern.callback = csrf_exempt(login_not_required(around(pattern.callback)))
+    return own, app, namespace
