@@ -18,6 +18,7 @@ from incidents.models import Alert, Incident, IncidentRole, StatusUpdate, Timeli
 from incidents.teamwork import HANDED_OVER
 
 MOST_LINES = 12
+CLAIMS = 3  # of a kind that a brief for people repeats
 NEXT_UPDATE = {1: timedelta(minutes=30), 2: timedelta(hours=1), 3: timedelta(hours=4), 4: timedelta(hours=8)}
 _WORDS = {1: "A severe outage", 2: "A major problem", 3: "A degradation", 4: "A minor problem"}
 # What names a machine, not a service: addresses, names with dots, pods and nodes with generated endings.
@@ -52,8 +53,8 @@ def read_in(subject: Subject, *, now: datetime) -> str:
         *_alerts(incident),
     ]
     if brief is not None:
-        lines += _cited("Likely cause", brief.cause) or ["Likely cause: none stands out yet."]
-        lines += _cited("Ruled out", brief.ruled_out)
+        lines += _cited("Likely cause", brief.cause[:CLAIMS]) or ["Likely cause: none stands out yet."]
+        lines += _cited("Ruled out", brief.ruled_out[:CLAIMS])
     else:
         lines.append("Likely cause: the investigation has not finished.")
     if incident.cause or incident.cause_text:
@@ -86,7 +87,7 @@ def handover(subject: Subject, *, now: datetime) -> str:
         lines.append(f"- and {len(news) - MOST_LINES} more in the timeline")
     lines += _listed("Still open", _tasks(incident), none="no task")
     if subject.brief is not None:
-        lines += _cited("Likely cause", subject.brief.cause) + _cited("Next check", subject.brief.next_check[:1])
+        lines += _cited("Likely cause", subject.brief.cause[:1]) + _cited("Next check", subject.brief.next_check[:1])
     return "\n".join(lines)
 
 
@@ -247,7 +248,7 @@ def _line(entry: TimelineEntry) -> str:
 
 def _cited(label: str, claims: Iterable[CheckedClaim]) -> list[str]:
     said = [f"{claim.text} [{' '.join(claim.cites)}]" if claim.cites else claim.text for claim in claims]
-    return [f"{label}: {' '.join(said)}"] if said else []
+    return [f"{label}: {said[0]}"] if len(said) == 1 else [f"{label}:", *(f"- {one}" for one in said)] if said else []
 
 
 def _listed(label: str, lines: Sequence[str], *, none: str) -> list[str]:
