@@ -31,6 +31,7 @@ urlpatterns = [
     path("incidents/", board.incident_list, name="incident-list"),
     path("views/", saved_views.save_view, name="view-save"),
     path("views/<int:pk>/remove/", saved_views.remove_view, name="view-remove"),
+    path("incidents/<int:pk>/board/<slug:verb>/", board.board_action, name="board-action"),
     path("incidents/<int:pk>/", incident.incident_page, name="incident-page"),
     path("incidents/<int:pk>/part/<slug:part>/", incident.incident_part, name="incident-part"),
     path("incidents/<int:pk>/events/", incident.incident_events, name="incident-events"),
@@ -68,3 +69,5 @@ urlpatterns = [
     path("", include("incidents.urls")),
     path("runbooks/", include("runbooks.urls")),
 ]
+
+handler500 = "copilot.views.failures.failed"

@@ -1,47 +1,55 @@
-"""The list of incidents: what needs somebody now, what is watched, what is over."""
+"""The board of incidents: what needs somebody now, what is watched, what is snoozed, what is over; and acting from it."""
 
-from collections.abc import Iterable, Mapping
+from __future__ import annotations
+
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.paginator import Paginator
-from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.contrib import messages
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
 
-from copilot.evidence.bundle import EvidenceBundle, from_json
-from copilot.evidence.wording import span_of_time
-from copilot.views.access import may_see
-from copilot.views.sparkline import Sparkline, sparkline
-from copilot.views.verdict import LEAST_SHARE, LIVE, is_over, lasted
-from incidents.models import Incident, Investigation, Service
+from copilot import events
+from copilot.views.access import incident_of, may_respond, may_see
+from copilot.views.board_filters import (
+    ACTIVE,
+    NOBODY,
+    OVER,
+    SOURCES,
+    STATUSES,
+    Filters,
+    cursor_of,
+    filtered,
+    filters,
+    older_than,
+)
+from copilot.views.board_rows import Row, rows
+from incidents import lifecycle
+from incidents.lifecycle.snoozing import snooze, wake
+from incidents.models import Incident, Service, Team
+from incidents.models.incident import IncidentQuerySet
 
-SHOWN_ACTIVE = 50
+SHOWN_ACTIVE = 50  # in each section; more are an overload that filters answer better than scrolling
 A_PAGE = 25
-_ACTIVE = (Incident.Status.OPEN, Incident.Status.ACKNOWLEDGED)
-_STATUS_FILTERS = ("active", "resolved", "all")
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One incident in the list."""
-
-    pk: int
-    reference: str
-    title: str
-    severity: int
-    status: str
-    status_label: str
-    because: str
-    services: tuple[str, ...]
-    duration: str
-    detected_after: str
-    ticking_since: datetime | None
-    is_replay: bool
-    spark: Sparkline | None
+COUNTED = 1_000  # beyond, the page says "1,000+"
+NAMES_SHOWN, NAMES_SECONDS = 300, 60
+SNOOZES = ((30, "30 minutes"), (60, "1 hour"), (240, "4 hours"), (480, "8 hours"))
+_STATUS_LABELS = {"": "All", "active": "Active", "resolved": "Resolved"}
+_MORE_STATUSES = {
+    "open": "Not acknowledged",
+    "acknowledged": "Acknowledged",
+    "mitigated": "Mitigated",
+    "closed": "Closed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,101 +61,159 @@ class Filter:
     is_on: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the board. `has_more` says that not all that belong there are shown."""
+
+    key: str
+    title: str
+    note: str
+    rows: tuple[Row, ...]
+    has_more: bool
+
+
 @may_see
 @require_GET
+@never_cache
 def incident_list(request: HttpRequest) -> HttpResponse:
-    """Show the incidents, or, before there is any, how to send telemetry here."""
+    """Show the board, or, before there is any incident, how to send telemetry here."""
     if not Incident.objects.exists():
         return render(
             request, "copilot/empty.html", {"endpoint": _endpoint(request), "services": Service.objects.count()}
         )
-    status, severity = _chosen(request.GET)
-    found = Incident.objects.visible_to(request.user).select_related("investigation")
-    if severity:
-        found = found.filter(severity=severity)
     now = timezone.now()
-    resolved = Paginator(found.filter(status=Incident.Status.RESOLVED), A_PAGE).get_page(request.GET.get("page"))
+    chosen = filters(request.GET)
+    visible = Incident.objects.visible_to(request.user)
+    found = filtered(visible, chosen).select_related("team").order_by("-opened_at", "-pk")
+    sections = _sections(found, chosen, now=now)
+    over, older = _over(found, chosen, request.GET.get("before", ""))
     context = {
-        "needs_you": _rows(_newest(found.filter(status__in=_ACTIVE)), now=now) if status != "resolved" else (),
-        "watching": _rows(_newest(found.filter(status=Incident.Status.MITIGATED)), now=now)
-        if status != "resolved"
-        else (),
-        "resolved": _rows(resolved, now=now) if status != "active" else (),
-        "resolved_page": resolved,
-        "statuses": _status_filters(status, severity, visible=Incident.objects.visible_to(request.user)),
-        "severities": _severity_filters(status, severity),
-        "status": status,
-        "severity": severity,
+        "sections": sections,
+        "needs_you": next((section.rows for section in sections if section.key == "needs"), ()),
+        "watching": next((section.rows for section in sections if section.key == "watching"), ()),
+        "resolved": rows(over, now=now),
+        "older": chosen.query(before=older) if older else "",
+        "newest": chosen.query() if request.GET.get("before") else "",
+        "shows_active": chosen.get("status") not in {"resolved", "closed"},
+        "shows_over": chosen.get("status") in {"", "resolved", "closed"},
+        "statuses": _status_filters(chosen, visible),
+        "severities": _severity_filters(chosen),
+        "chosen": chosen,
+        "snoozes": SNOOZES,
+        **_choices(),
     }
     return render(request, "copilot/incidents.html", context)
 
 
-def _chosen(query: Mapping[str, Any]) -> tuple[str, int]:
-    status = query.get("status", "all")
-    severity = query.get("severity", "")
-    return (status if status in _STATUS_FILTERS else "all", int(severity) if severity in {"1", "2", "3", "4"} else 0)
+def _sections(found: IncidentQuerySet, chosen: Filters, *, now: datetime) -> tuple[Section, ...]:
+    """Return the active incidents by what they ask for, the newest first."""
+    states = STATUSES[chosen.get("status")]
+    snoozed, awake = Q(snoozed_until_at__gt=now), Q(snoozed_until_at=None) | Q(snoozed_until_at__lte=now)
+    wanted = (
+        ("needs", "Needs you", "Newest first; the order does not jump while you read", awake, ACTIVE),
+        ("watching", "Watching", "Mitigated, not yet resolved", awake, (Incident.Status.MITIGATED,)),
+        ("snoozed", "Snoozed", "Back when the time has come", snoozed, (*ACTIVE, Incident.Status.MITIGATED)),
+    )
+    sections = []
+    for key, title, note, condition, belongs in wanted:
+        here = [status for status in belongs if status in states]
+        incidents = list(found.filter(condition, status__in=here)[: SHOWN_ACTIVE + 1]) if here else []
+        shown = rows(incidents[:SHOWN_ACTIVE], now=now)
+        sections.append(Section(key, title, note, shown, len(incidents) > SHOWN_ACTIVE))
+    return tuple(sections)
 
 
-def _newest(found: QuerySet[Incident]) -> QuerySet[Incident]:
-    return found.order_by("-opened_at", "-pk")[:SHOWN_ACTIVE]
+def _over(found: IncidentQuerySet, chosen: Filters, cursor: str) -> tuple[list[Incident], str]:
+    """Return a page of those that are over, and the cursor of the next page, "" after the last."""
+    here = [status for status in STATUSES[chosen.get("status")] if status in OVER]
+    if not here:
+        return [], ""
+    page = list(older_than(found.filter(status__in=here), cursor)[: A_PAGE + 1])
+    return page[:A_PAGE], cursor_of(page[A_PAGE - 1]) if len(page) > A_PAGE else ""
 
 
-def _rows(incidents: Iterable[Incident], *, now: datetime) -> tuple[Row, ...]:
-    return tuple(_row(incident, now=now) for incident in incidents)
-
-
-def _row(incident: Incident, *, now: datetime) -> Row:
-    investigation = getattr(incident, "investigation", None)
-    bundle = _bundle(investigation)
-    is_replay = incident.source != LIVE
-    until = bundle.incident_end if bundle else incident.last_anomaly_at
-    return Row(
-        pk=incident.pk,
-        reference=incident.reference,
-        title=incident.title,
-        severity=incident.severity,
-        status=incident.status,
-        status_label="Not acknowledged" if incident.status == Incident.Status.OPEN else incident.get_status_display(),
-        because=_because(bundle, investigation),
-        services=tuple(incident.services[:4]),
-        duration=span_of_time(lasted(incident, until=until, now=now)),
-        detected_after=span_of_time(incident.opened_at - incident.started_at),
-        ticking_since=None if is_replay or is_over(incident) else incident.started_at,
-        is_replay=is_replay,
-        spark=sparkline(bundle) if bundle else None,
+def _status_filters(chosen: Filters, visible: IncidentQuerySet) -> tuple[Filter, ...]:
+    active = visible.filter(status__in=STATUSES["active"])[: COUNTED + 1].count()
+    counts = {"active": f" {COUNTED:,}+" if active > COUNTED else f" {active}"}
+    return tuple(
+        Filter(label + counts.get(name, ""), chosen.query(status=name), chosen.get("status") == name)
+        for name, label in _STATUS_LABELS.items()
     )
 
 
-def _bundle(investigation: Investigation | None) -> EvidenceBundle | None:
-    ready = investigation is not None and investigation.state == Investigation.State.READY
-    return from_json(investigation.evidence) if investigation and ready else None
-
-
-def _because(bundle: EvidenceBundle | None, investigation: Investigation | None) -> str:
-    if bundle is None:
-        failed = investigation is not None and investigation.state == Investigation.State.FAILED
-        return "No explanation: the investigation failed." if failed else "Evidence is being gathered."
-    leading = next((h for h in bundle.hypotheses if h.verdict != "ruled out"), None)
-    if leading is None or leading.score < LEAST_SHARE:
-        return "No service stands out."
-    start = "Probably" if leading.verdict == "likely" else "Possibly"
-    return f"{start} {leading.service} ({leading.score:.2f}): {leading.sentence}"
-
-
-def _status_filters(status: str, severity: int, *, visible: QuerySet[Incident]) -> tuple[Filter, ...]:
-    counts = {row["status"]: row["n"] for row in visible.order_by().values("status").annotate(n=Count("pk"))}
-    resolved = counts.pop(Incident.Status.RESOLVED, 0)
-    labels = {"all": "All", "active": f"Active {sum(counts.values())}", "resolved": f"Resolved {resolved}"}
-    return tuple(Filter(label, _query(name, severity), name == status) for name, label in labels.items())
-
-
-def _severity_filters(status: str, severity: int) -> tuple[Filter, ...]:
+def _severity_filters(chosen: Filters) -> tuple[Filter, ...]:
     # Pressing the one that is on takes it off.
-    return tuple(Filter(f"SEV {n}", _query(status, 0 if n == severity else n), n == severity) for n in range(1, 5))
+    on = chosen.get("severity")
+    return tuple(Filter(f"SEV {n}", chosen.query(severity="" if on == n else n), on == n) for n in "1234")
 
 
-def _query(status: str, severity: int) -> str:
-    return f"?status={status}" + (f"&severity={severity}" if severity else "")
+def _choices() -> dict[str, Any]:
+    """Return what the filters offer; names are as they were within a minute."""
+    services = cache.get_or_set("board-services", _services, NAMES_SECONDS)
+    people = cache.get_or_set("board-people", _people, NAMES_SECONDS)
+    return {
+        "services_known": services,
+        "teams_known": Team.objects.values_list("name", flat=True)[:NAMES_SHOWN],
+        "people_known": [NOBODY, *(people or ())],
+        "causes": [(value or "unknown", str(label)) for value, label in Incident.Cause.choices],
+        "sources": SOURCES.items(),
+        "more_statuses": _MORE_STATUSES.items(),
+    }
+
+
+def _services() -> list[str]:
+    return list(Service.objects.values_list("name", flat=True)[:NAMES_SHOWN])
+
+
+def _people() -> list[str]:
+    held = User.objects.filter(is_active=True).order_by("username")
+    return list(held.values_list("username", flat=True)[:NAMES_SHOWN])
+
+
+@may_respond
+@require_POST
+def board_action(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+    """Acknowledge, mitigate, resolve, snooze or wake; a script gets 204 or 409 with why not, a form gets the board again."""
+    incident = incident_of(request, pk)
+    if verb not in {"acknowledge", "mitigate", "resolve", "snooze", "wake"}:
+        raise Http404(f"No action {verb!r} on the board.")
+    if verb in {"snooze", "wake"} and not request.user.has_perm("incidents.silence_alerts"):
+        raise PermissionDenied("Snoozing needs the permission to silence alerts.")
+    try:
+        _act(request, incident, verb, now=timezone.now())
+    except (lifecycle.WrongState, ValueError) as refusal:
+        problem = str(refusal)
+    else:
+        problem = ""
+        events.publish(incident_id=pk, kind="incident.changed", payload={})
+    if request.headers.get("X-Requested-With") == "fetch":
+        status = 409 if problem else 204
+        return HttpResponse(problem, status=status, content_type="text/plain; charset=utf-8")
+    if problem:
+        messages.error(request, problem)
+    return redirect(reverse("incident-list") + filters(_from_query(request.POST.get("back", ""))).query())
+
+
+def _act(request: HttpRequest, incident: Incident, verb: str, *, now: datetime) -> None:
+    by = User.objects.get(username=request.user.get_username())
+    if verb == "snooze":
+        text = request.POST.get("minutes", "60")
+        if text not in {str(minutes) for minutes, _ in SNOOZES}:
+            raise ValueError(f"Choose how long: {', '.join(label for _, label in SNOOZES)}.")
+        snooze(incident, until=now + timedelta(minutes=int(text)), by=by, now=now)
+    elif verb == "wake":
+        wake(incident, by=by, now=now)
+    else:
+        acts = {
+            "acknowledge": lifecycle.acknowledge,
+            "mitigate": lifecycle.mitigate,
+            "resolve": lifecycle.resolve,
+        }
+        acts[verb](incident, by=by.get_username(), now=now)
+
+
+def _from_query(text: str) -> dict[str, str]:
+    return QueryDict(text.removeprefix("?")[:2000]).dict()
 
 
 def _endpoint(request: HttpRequest) -> str:

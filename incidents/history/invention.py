@@ -179,7 +179,8 @@ def _perhaps_merged(dice: Generator, story: Story, told: Sequence[Story]) -> Sto
     other = told[-1]
     if story.started_at - other.started_at > timedelta(hours=12) or story.resolved_at is None or story.reopened_at:
         return story
-    return replace(story, crew=other.crew, services=other.services, merged_into=len(told) - 1)
+    title = story.title.replace(story.services[0], other.services[0])
+    return replace(story, crew=other.crew, services=other.services, title=title, merged_into=len(told) - 1)
 
 
 def _lognormal(dice: Generator, median_minutes: float, sigma: float) -> timedelta:

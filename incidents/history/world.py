@@ -96,7 +96,7 @@ TROUBLES = (
     ),
     Trouble(
         Cause.CONFIGURATION,
-        "{service} refuses {n} % of logins",
+        "{service} refuses {n} % of requests",
         "A setting was rolled out to all at once",
         2,
         31,
@@ -119,7 +119,7 @@ TROUBLES = (
         88,
         "UpstreamTimeouts",
     ),
-    Trouble(Cause.INFRASTRUCTURE, "{service}: {n} of 12 instances are gone", "A node was lost", 2, 45, "InstancesDown"),
+    Trouble(Cause.INFRASTRUCTURE, "{service}: {n} of 60 instances are gone", "A node was lost", 2, 45, "InstancesDown"),
     Trouble(Cause.DATA, "{service} shows data {n} minutes old", "An import stopped half-way", 1.5, 140, "StaleData"),
     Trouble(Cause.UNKNOWN, "{service}: {n} % of requests fail", "", 2, 57, "HighErrorRatio"),
     Trouble(

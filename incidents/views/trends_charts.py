@@ -145,7 +145,7 @@ def survival_chart(asked: Asked, now: Durations, before: Durations) -> Chart:
     return Chart(
         key="survival",
         title=_survival_title(curve, earlier),
-        note=f"Kaplan–Meier estimate of {name}; {count_in_words(curve.going_on, 'incident')} still going on included. Band = 95 %.",
+        note=f"Kaplan–Meier estimate of {name}, {count_in_words(curve.going_on, 'incident')} of {curve.n} not over yet. Band = 95 %; dashed = the time before.",
         data=data,
         columns=("After", "Still going on (95 %)", "Known to have lasted longer", "The time before"),
         rows=tuple(_survival_row(minutes, curve, earlier) for minutes in TABLE_MINUTES),
