@@ -154,6 +154,8 @@ def _refusal(refused: Refused, *, as_pagerduty: bool) -> HttpResponse:
     if as_pagerduty:
         answer = {"status": "invalid event", "message": "Event object is invalid", "errors": [str(refused)]}
     response = _json(answer, status=refused.status)
+    # Django would log the address, which may hold the token.
+    response._has_been_logged = True  # type: ignore[attr-defined]
     if refused.retry_after:
         response["Retry-After"] = str(refused.retry_after)
     if refused.status == HTTPStatus.METHOD_NOT_ALLOWED:

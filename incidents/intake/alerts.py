@@ -62,7 +62,7 @@ def receive(source: AlertSource, delivery: Delivery, *, now: datetime) -> Receip
         if reading.refused and not (reading.alerts or reading.changes):
             _keep_unusable(source, delivery, problem="\n".join(reading.problems), now=now)
             _count_refused(source, reading, now=now)
-            raise Refused(400, "Nothing of it can be used: " + " ".join(reading.problems[:3]), reason="unusable body")
+        _require_something(reading)
         with transaction.atomic():
             receipt = _store(source, delivery, reading, now=now)
     if not receipt.is_duplicate:
@@ -77,9 +77,16 @@ def read_again(source: AlertSource, delivery: Delivery, *, now: datetime) -> Rec
         reading = formats.read(source.kind, delivery, mapping=source.mapping, now=now)
     except (MalformedDocument, UnusableDelivery) as unusable:
         raise Refused(400, str(unusable), reason="unusable body") from unusable
+    _require_something(reading)
     with transaction.atomic():
         _write(source, reading, now=now)
     return _receipt(reading)
+
+
+def _require_something(reading: Reading) -> None:
+    if reading.refused and not (reading.alerts or reading.changes):
+        why = " ".join(reading.problems[:3])
+        raise Refused(400, f"Nothing of it can be used: {why}", reason="unusable body")
 
 
 @contextmanager

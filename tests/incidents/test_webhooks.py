@@ -264,3 +264,11 @@ def test_the_last_use_of_a_token_is_written_down(sender: Client) -> None:
     post(sender, f"/in/{token}")
     assert SourceToken.objects.get().last_used_at == NOW
     assert AlertSource.objects.get(pk=source.pk).last_received_at == NOW
+
+
+def test_no_token_is_logged(sender: Client, caplog: pytest.LogCaptureFixture) -> None:
+    _, token = senders.source()
+    post(sender, f"/in/{token}", b"{")
+    post(sender, f"/in/{token[:-1]}")
+    sender.get(f"/in/{token}")
+    assert token[:8] not in caplog.text
