@@ -1,11 +1,24 @@
 """Celery tasks: each makes one call into the domain, with ids as arguments and the clock read here. All are safe to run twice."""
 
+from typing import Any
+
 from celery import shared_task
+from celery.signals import worker_init
 from django.utils import timezone
 
 from copilot import events, pipeline
 from copilot.answers import questions
+from copilot.llm import chat_model as chat_models
 from copilot.llm.chat_model import chat_model
+
+CHAT = questions.QUEUE
+
+
+@worker_init.connect
+def load_chat_model(sender: Any, **_: object) -> None:
+    """Import the language model's client once, in the parent that a chat worker's processes are forked from."""
+    if CHAT in sender.app.amqp.queues.consume_from:
+        chat_models.load()
 
 
 @shared_task(name="copilot.tasks.investigate")

@@ -51,6 +51,12 @@ def chat_model() -> ChatModel | None:
     return None if choice is None else LangChainModel(choice=choice, patience=_patience(choice))
 
 
+def load() -> None:
+    """Import what the configured model needs, so that the first answer does not wait for it."""
+    if (choice := providers.choose()) is not None:
+        providers.load(choice)
+
+
 def status() -> dict[str, object]:
     """Return {"name", "available", "detail"} of the configured model without spending a token; `detail` says why not.
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from importlib import import_module
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -96,6 +97,13 @@ def choose() -> Choice | None:
     if provider == "ollama" and model:
         return Choice(provider, model, settings.OLLAMA_URL.rstrip("/"))
     raise ImproperlyConfigured(f"COPILOT_LLM={named!r} is not known. Allowed: {FORMS}.")
+
+
+def load(choice: Choice) -> None:
+    """Import the provider's package, which takes seconds on a busy machine: before the first question rather than during it."""
+    import_module(
+        {"anthropic": "langchain_anthropic", "ollama": "langchain_ollama"}.get(choice.provider, "langchain_openai")
+    )
 
 
 def stream(choice: Choice, prompt: Prompt, *, patience: Patience) -> Callable[[], "AsyncIterator[BaseMessageChunk]"]:
