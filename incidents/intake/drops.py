@@ -20,34 +20,39 @@ UPSERT = """
 Key = tuple[datetime, str, str, str]
 _lock = threading.Lock()
 _counted: dict[Key, int] = defaultdict(int)
-_written_at: datetime | None = None
+_written: dict[tuple[str, str, str], datetime] = {}  # when each kind of drop was last written by this process
 
 
 def count(*, what: str, source: str, reason: str, n: int, now: datetime) -> None:
     """Count `n` refused or dropped records: `what` they are (alerts, changes, deliveries), whose, and why in a few words.
 
-    Written at once, or within the next second's first call; `flush` writes the rest. Never raises: while the database is away
-    the counts stay in memory.
+    Written at once, but for what repeats within a second, which waits for the next call, the next delivery or the process's end.
+    Never raises: while the database is away the counts stay in memory.
     """
-    key = now.replace(second=0, microsecond=0), what[:30], source[:100], reason[:100]
+    kind = what[:30], source[:100], reason[:100]
     with _lock:
-        _counted[key] += n
-    write_due(now=now)
+        _counted[now.replace(second=0, microsecond=0), *kind] += n
+        last = _written.get(kind)
+        is_due = last is None or abs(now - last) >= WRITTEN_EVERY or len(_counted) > MOST_KEYS
+    if is_due:
+        flush(now=now)
 
 
 def write_due(*, now: datetime) -> None:
-    """Write what was counted if that was last done a second ago; costs nothing when nothing was counted."""
-    if _counted and (_written_at is None or abs(now - _written_at) >= WRITTEN_EVERY or len(_counted) > MOST_KEYS):
+    """Write what was counted if the last of it was written a second ago; costs nothing when nothing was counted."""
+    if _counted and all(abs(now - at) >= WRITTEN_EVERY for at in _written.values()):
         flush(now=now)
 
 
 def flush(*, now: datetime | None = None) -> None:
     """Write what was counted."""
-    global _written_at
     with _lock:
         waiting = dict(_counted)
         _counted.clear()
-        _written_at = now or _written_at
+        if now is not None:
+            if len(_written) > MOST_KEYS:
+                _written.clear()
+            _written.update({key[1:]: now for key in waiting})
     if not waiting:
         return
     try:

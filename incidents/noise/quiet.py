@@ -96,10 +96,16 @@ def episodes_of(*, source_id: int, name: str, now: datetime) -> list[Episode]:
 
 
 def _calm_at(alert: Alert, *, now: datetime) -> datetime | None:
-    """Return when a flapping alert will have been calm for half an hour; None when it does not flap."""
-    recent = AlertEvent.objects.filter(alert=alert, received_at__gt=now - FLAPS_WITHIN).order_by("-received_at")
-    times = list(recent.values_list("received_at", flat=True)[: FLAPS * 5])
-    return times[0] + CALM_AFTER if len(times) >= FLAPS else None
+    """Return when a flapping alert will have been calm for half an hour; None when it does not flap.
+
+    The changes must have come within half an hour and lie as close together by the sender's clock, however that is set: history that
+    is told late at once is no flapping.
+    """
+    recent = AlertEvent.objects.filter(alert=alert, received_at__gt=now - FLAPS_WITHIN).order_by("-at")
+    newest = list(recent.values_list("at", "received_at")[:FLAPS])
+    if len(newest) < FLAPS or newest[0][0] - newest[-1][0] > FLAPS_WITHIN:
+        return None
+    return max(received_at for _, received_at in newest) + CALM_AFTER
 
 
 def _has_ended_since(alert: Alert, hold: Hold) -> bool:

@@ -117,6 +117,12 @@ def test_an_alert_that_changes_four_times_in_half_an_hour_flaps_until_it_was_cal
     assert noise.quieten(alert, now=minutes(51)) == ""
 
 
+def test_history_that_is_told_at_once_is_no_flapping(source: AlertSource) -> None:
+    starts = [minutes(-60 * number) for number in range(9, 0, -1)]
+    told(source, *(senders.alert("f", at=at, ended=minutes(2, after=at), severity="warning") for at in starts))
+    assert noise.quieten(now_firing(source, "f"), now=NOW) == ""
+
+
 def silence(kind: str = "maintenance", *, hours: float = 1, **matchers: str) -> Silence:
     wanted = silences.Wanted(kind, "moving the database", matchers, NOW, NOW + timedelta(hours=hours))
     person, _ = User.objects.get_or_create(username="mira")
