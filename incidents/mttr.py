@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isnan
 
 import numpy as np
 import ruptures
@@ -261,10 +262,13 @@ def _proposed(durations: Durations) -> list[int]:
 
 
 def _log_rank(before: Durations, after: Durations) -> float:
-    if not before.is_over.any() and not after.is_over.any():
+    # Where nothing has ended, or everything at the same minute, there is nothing to compare.
+    ended = np.concatenate([d.minutes[d.is_over] for d in (before, after)])
+    if not len(ended) or (np.ptp(ended) == 0.0 and before.minutes.max() == after.minutes.max() == ended[0]):
         return 1.0
     both = (stats.CensoredData.right_censored(d.minutes, ~d.is_over) for d in (before, after))
-    return float(stats.logrank(*both).pvalue)
+    p = float(stats.logrank(*both).pvalue)
+    return 1.0 if isnan(p) else p  # not a number when no end happened while both were at risk
 
 
 # Upper ends in minutes, each about twice the one before, at times that people know.

@@ -68,7 +68,7 @@ class NoisyName:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Sums over the choice, and the names with the most firings. `up_to` is the last day added up, None before the first."""
+    """Sums over the choice, and the names with the most firings. `newest` is the last day that had alerts, None before the first."""
 
     firings: int
     opened: int
@@ -77,7 +77,7 @@ class Noise:
     silenced: int
     flapping: int
     names: tuple[NoisyName, ...]
-    up_to: date | None
+    newest: date | None
 
     @property
     def decided(self) -> int:
@@ -135,7 +135,7 @@ def noise(choice: Choice) -> Noise:
     named = rows.order_by().values("name").annotate(services=Count("service", distinct=True), **sums)
     by_name = named.order_by("-firings", "name").values_list("name", "services", *sums)
     names = tuple(NoisyName(*row) for row in by_name[:SHOWN])
-    return Noise(**totals, names=names, up_to=AlertDay.objects.aggregate(last=Max("day"))["last"])
+    return Noise(**totals, names=names, newest=AlertDay.objects.aggregate(last=Max("day"))["last"])
 
 
 def _days_of(choice: Choice) -> QuerySet[AlertDay]:

@@ -76,7 +76,7 @@ def asked(query: Mapping[str, str], *, now: datetime) -> Asked:
     problems: list[str] = []
     values: dict[str, str] = {}
     start, end = _time(query, values, problems, now=now)
-    service, team = (query.get(name, "").strip()[:LENGTH] for name in ("service", "team"))
+    service, team = (query.get(name, "").replace("\0", "").strip()[:LENGTH] for name in ("service", "team"))
     severity = _one_of(query, "severity", ("1", "2", "3", "4"), problems)
     cause = _one_of(query, "cause", (NO_CAUSE, *(value for value in Incident.Cause.values if value)), problems)
     measure = _one_of(query, "measure", tuple(Measure), problems) or Measure.RESTORE

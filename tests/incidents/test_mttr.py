@@ -107,6 +107,7 @@ def test_a_difference_is_said_only_when_it_is_clear() -> None:
     assert same.verdict is Verdict.NOT_CLEAR
     assert same.p is not None
     assert same.p >= 0.05
+    assert mttr.difference(durations([5.0] * 10), durations([5.0] * 10)).verdict is Verdict.NOT_CLEAR
     nobody = durations([5.0] * 10, going_on=range(10))
     assert mttr.difference(nobody, nobody).verdict is Verdict.NOT_CLEAR
 

@@ -1,10 +1,13 @@
 """The list of incidents."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from incidents.models import Incident, Investigation
+from copilot.views import board
+from incidents.models import Alert, AlertSource, Incident, IncidentRole, Investigation, Silence, Team
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -68,5 +71,146 @@ def test_a_row_says_why_or_why_not(reader: Client) -> None:
 def test_a_long_list_costs_few_queries(reader: Client, django_assert_max_num_queries: object) -> None:
     for number in range(12):
         cast.investigated(cast.incident(title=f"incident {number}"))
-    with django_assert_max_num_queries(12):  # type: ignore[operator]
+    reader.get("/incidents/")
+    with django_assert_max_num_queries(22):  # type: ignore[operator]
         reader.get("/incidents/")
+
+
+def shown(reader: Client, query: str) -> set[str]:
+    context = reader.get(f"/incidents/?{query}").context
+    active = {row.title for section in context["sections"] for row in section.rows}
+    return active | {row.title for row in context["resolved"]}
+
+
+@pytest.mark.parametrize(
+    ("query", "titles"),
+    [
+        ("q=pool", {"a"}),
+        ("q=POOL+payments", {"a"}),
+        ("q=pool+nothing", set()),
+        ("q=c", {"a", "b", "c"}),
+        ("service=search", {"c"}),
+        ("team=Shop", {"a"}),
+        ("tag=eu", {"b"}),
+        ("cause=deploy", {"a"}),
+        ("cause=unknown", {"b", "c"}),
+        ("cause=nonsense", {"a", "b", "c"}),
+        ("assignee=ada", {"b"}),
+        ("assignee=nobody", {"a", "c"}),
+        ("source=replay", {"a", "b"}),
+        ("source=demo", {"c"}),
+        ("source=live", set()),
+        ("status=closed", {"c"}),
+        ("status=acknowledged", {"b"}),
+        ("from=2026-11-22&to=2026-11-22", {"a", "b"}),
+        ("to=2026-11-21", {"c"}),
+        ("from=yesterday", {"a", "b", "c"}),
+        ("q=%00&service=%27%3B--", set()),
+    ],
+)
+def test_every_field_can_be_filtered(reader: Client, query: str, titles: set[str]) -> None:
+    team = Team.objects.create(name="Shop")
+    cast.incident(title="a", team=team, cause="deploy", cause_text="Pool too small")
+    held = cast.incident(title="b", status=Incident.Status.ACKNOWLEDGED, tags=["eu"], services=["cart"])
+    early = cast.OPENED - timedelta(days=2)
+    cast.incident(
+        title="c",
+        status=Incident.Status.CLOSED,
+        services=["search"],
+        source="live",
+        is_demo=True,
+        started_at=early,
+        opened_at=early,
+        resolved_at=cast.OPENED,
+    )
+    IncidentRole.objects.create(incident=held, user=cast.person("ada"), role="commander", since_at=cast.OPENED)
+    assert shown(reader, query) == titles
+
+
+def test_an_incident_is_found_by_its_number(reader: Client) -> None:
+    wanted = cast.incident(title="this one")
+    cast.incident(title="another")
+    assert shown(reader, f"q=INC-{wanted.pk}") == {"this one"}
+
+
+def test_what_is_resolved_is_read_page_by_page_without_gaps(reader: Client) -> None:
+    for number in range(60):
+        # Two of each minute, so that the order needs the number as well.
+        at = cast.OPENED + timedelta(minutes=number // 2)
+        cast.incident(title=f"{number}", opened_at=at, status=Incident.Status.RESOLVED, resolved_at=at)
+    seen: list[str] = []
+    query = "?status=resolved"
+    while query:
+        context = reader.get(f"/incidents/{query}").context
+        seen += [row.title for row in context["resolved"]]
+        query = context["older"]
+    assert seen == [str(number) for number in reversed(range(60))]
+    assert reader.get("/incidents/?before=nonsense").status_code == 200
+
+
+def test_too_many_active_ones_are_cut_and_it_says_so(reader: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(board, "SHOWN_ACTIVE", 3)
+    monkeypatch.setattr(board, "COUNTED", 4)
+    for number in range(6):
+        cast.incident(title=f"{number}")
+    answer = reader.get("/incidents/")
+    assert len(answer.context["needs_you"]) == 3
+    assert "Shown are the newest 3" in answer.content.decode()
+    assert "Active 4+" in answer.content.decode()
+
+
+def test_acting_from_the_board(reader: Client) -> None:
+    incident = cast.incident()
+    for verb, status in (("acknowledge", "acknowledged"), ("mitigate", "mitigated"), ("resolve", "resolved")):
+        answer = reader.post(f"/incidents/{incident.pk}/board/{verb}/", HTTP_X_REQUESTED_WITH="fetch")
+        assert answer.status_code == 204
+        incident.refresh_from_db()
+        assert incident.status == status
+    refused = reader.post(f"/incidents/{incident.pk}/board/acknowledge/", HTTP_X_REQUESTED_WITH="fetch")
+    assert refused.status_code == 409
+    assert incident.reference in refused.content.decode()
+    plain = reader.post(f"/incidents/{incident.pk}/board/resolve/", {"back": "severity=1&next=//evil.invalid"})
+    assert plain["Location"] == "/incidents/?severity=1"
+    assert reader.post(f"/incidents/{incident.pk}/board/delete/").status_code == 404
+
+
+def test_a_viewer_reads_the_board_and_changes_nothing(client: Client) -> None:
+    client.force_login(cast.person("vic", "viewer"))
+    incident = cast.incident()
+    assert "data-acts" not in client.get("/incidents/").content.decode()
+    assert client.post(f"/incidents/{incident.pk}/board/resolve/").status_code == 403
+
+
+def test_snoozed_until_then_it_is_elsewhere_and_its_alerts_open_nothing(reader: Client) -> None:
+    now = timezone.now()
+    incident = cast.incident(started_at=now, opened_at=now, last_anomaly_at=now)
+    source = AlertSource.objects.create(name="am", kind="alertmanager", created_at=now)
+    times = dict.fromkeys(("starts_at", "last_event_at", "first_received_at", "last_received_at"), now)
+    Alert.objects.create(
+        source=source, fingerprint="1", name="Slow", service="cart", status="firing", incident=incident, **times
+    )
+    reader.post(f"/incidents/{incident.pk}/board/snooze/", {"minutes": "60"})
+    context = reader.get("/incidents/").context
+    assert [(section.key, len(section.rows)) for section in context["sections"]] == [
+        ("needs", 0),
+        ("watching", 0),
+        ("snoozed", 1),
+    ]
+    silence = Silence.objects.get()
+    assert silence.matchers == {"name": "Slow", "service": "cart"}
+    assert incident.timeline.filter(text__startswith="Snoozed until").exists()
+
+    reader.post(f"/incidents/{incident.pk}/board/wake/")
+    assert len(reader.get("/incidents/").context["needs_you"]) == 1
+    silence.refresh_from_db()
+    assert silence.ended_early_at is not None
+    forever = reader.post(
+        f"/incidents/{incident.pk}/board/snooze/", {"minutes": "99999"}, HTTP_X_REQUESTED_WITH="fetch"
+    )
+    assert forever.status_code == 409
+
+
+def test_restricted_incidents_are_not_on_the_board_of_others(reader: Client) -> None:
+    secret = cast.incident(title="secret", is_restricted=True)
+    assert shown(reader, "") == set()
+    assert reader.post(f"/incidents/{secret.pk}/board/resolve/").status_code == 404
