@@ -61,10 +61,17 @@ MAY: dict[str, frozenset[str]] = {
     "runbook-page": EVERYBODY,
     "source*": SETTERS,
     "alert*": EVERYBODY,
+    "alert-release": RESPONDERS,
+    "alert-never-hold": RESPONDERS,
+    "channel-*": EVERYBODY,
+    "watch-*": EVERYBODY,
     "silence*": RESPONDERS,
+    "silence-list": EVERYBODY,
     "rule*": SETTERS,
-    "topology*": SETTERS,
+    "topology": EVERYBODY,
+    "edge-*": SETTERS,
     "team*": SETTERS,
+    "team-list": EVERYBODY,
     "trends*": TRENDS,
 }
 NOT_ALLOWED = 403
