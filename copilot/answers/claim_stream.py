@@ -9,6 +9,7 @@ from typing import Any
 from pydantic_core import from_json
 
 SCHEMA_KEY = "claims"
+LONGEST_SENTENCE = 240  # characters; without an end a small model may say the same until its tokens are used up
 _START = re.compile(r'\s*\{\s*"claims"\s*:\s*\[')
 _BETWEEN = re.compile(r"[\s,]*")
 _DECODER = json.JSONDecoder()
@@ -85,7 +86,7 @@ def schema(ids: tuple[str, ...], *, least: int = 1, most: int = 4) -> Mapping[st
     cites = {"type": "array", "items": {"type": "string", "enum": list(ids)}, "minItems": 1, "maxItems": 3}
     claim = {
         "type": "object",
-        "properties": {"text": {"type": "string"}, "cites": cites},
+        "properties": {"text": {"type": "string", "maxLength": LONGEST_SENTENCE}, "cites": cites},
         "required": ["text", "cites"],
         "additionalProperties": False,
     }

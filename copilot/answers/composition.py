@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from copilot.answers import citations, prompting, verification
-from copilot.answers.claim_stream import ClaimReader, RawClaim, Unreadable
+from copilot.answers.claim_stream import LONGEST_SENTENCE, ClaimReader, RawClaim, Unreadable
 from copilot.answers.claims import CheckedClaim, Verdict
 from copilot.answers.focus import focus_on
 from copilot.answers.prompting import Mask, Turn
@@ -72,7 +72,7 @@ class _Draft:
 
     def add_raw(self, raw: RawClaim) -> None:
         """Check a sentence of the model and add it, unless an earlier one says the same."""
-        text = clean(raw.text, limit=MOST_CHARACTERS)
+        text = _whole_sentences(clean(raw.text, limit=MOST_CHARACTERS))
         if text and not _repeats(text, [shown.text for shown in self.claims]):
             self.add(verification.check(text, raw.cites, self.bundle))
 
@@ -186,6 +186,14 @@ def _repeats(text: str, shown: Sequence[str]) -> bool:
     own = _words(text)
     told = [_words(sentence) for sentence in shown]
     return bool(own) and any(len(own & there) / len(own) >= SAME for there in (*told, set().union(*told)))
+
+
+def _whole_sentences(text: str) -> str:
+    """Return a text that was cut at its greatest length without what the cut left of its last sentence."""
+    if len(text) < LONGEST_SENTENCE or text.endswith((".", "!", "?", "”", "…")):
+        return text
+    whole, end, _ = text.rpartition(". ")
+    return f"{whole}." if end else f"{text.rpartition(' ')[0]} …"
 
 
 def _words(text: str) -> set[str]:

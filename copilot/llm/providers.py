@@ -29,6 +29,14 @@ FORMS = "openai:MODEL, anthropic:MODEL, ollama:MODEL, http://HOST:PORT/v1 (an Op
 KEY_NAMES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 LONGEST_RETRY_AFTER = timedelta(minutes=2)
 CONTEXT_TOKENS = 4096  # for Ollama, whose own default may be shorter than a prompt
+BOUNDS = ("minItems", "maxItems", "maxLength")
+# For our own server: what repeats six tokens of the last 160 becomes unlikely, or a small model says one sentence again and again.
+NO_LOOPS = {
+    "dry_multiplier": 0.8,
+    "dry_allowed_length": 6,
+    "dry_penalty_last_n": 160,
+    "dry_sequence_breakers": ['"', ":"],
+}
 HOSTED_OUTPUT_TOKENS = 2000  # a model that thinks before it writes spends most of these on thinking
 
 
@@ -133,17 +141,17 @@ def _options(choice: Choice, prompt: Prompt) -> dict[str, Any]:
         if choice.provider == "openai"
         else {"max_tokens": prompt.max_tokens, "temperature": 0.1}
     )
-    return {"extra_body": {**schema, **limit}}
+    return {"extra_body": {**schema, **limit, **(NO_LOOPS if choice.provider == "local" else {})}}
 
 
 def _portable(choice: Choice, schema: Mapping[str, Any] | None) -> Any:
-    """Return the schema without the bounds on array length that hosted providers refuse; our reader bounds the claims anyway."""
+    """Return the schema without the bounds on length that hosted providers refuse; our reader bounds the claims anyway."""
     if choice.provider in ("local", "url", "ollama"):
         return schema
 
     def without(node: Any) -> Any:
         if isinstance(node, Mapping):
-            return {key: without(value) for key, value in node.items() if key not in ("minItems", "maxItems")}
+            return {key: without(value) for key, value in node.items() if key not in BOUNDS}
         return [without(value) for value in node] if isinstance(node, list) else node
 
     return without(schema)

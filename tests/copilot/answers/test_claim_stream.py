@@ -71,3 +71,4 @@ def test_what_is_not_the_json_asked_for_is_refused(reply: str) -> None:
 def test_only_existing_ids_may_be_cited() -> None:
     item = schema(("E1", "E2"))["properties"]["claims"]["items"]
     assert item["properties"]["cites"]["items"]["enum"] == ["E1", "E2"]
+    assert item["properties"]["text"]["maxLength"] == 240

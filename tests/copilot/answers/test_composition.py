@@ -165,6 +165,18 @@ def test_a_flood_of_claims_is_bounded() -> None:
     assert len(ask(ScriptedModel([[reply(*many)]])).claims) <= 6
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"{SLOW[0]} {'It failed ' * 30}"[:240], SLOW[0]),
+        ("checkout waits " * 16 + "for", "checkout waits " * 15 + "checkout waits …"),
+        (f"{'checkout waits ' * 16}and ends.", f"{'checkout waits ' * 16}and ends."),
+    ],
+)
+def test_a_sentence_that_was_cut_at_the_longest_is_not_shown_as_whole(text: str, shown: str) -> None:
+    assert ask(ScriptedModel([[reply((text, "E1"))]])).claims[0].text == shown
+
+
 def test_a_claim_in_another_language_or_without_evidence_is_unverified() -> None:
     found = ask(ScriptedModel([[reply(("Die Datenbank schläft heute besonders lange.", "E3"), ("All is lost.", ""))]]))
     assert [claim.verdict for claim in found.claims] == [Verdict.UNVERIFIED, Verdict.UNVERIFIED]

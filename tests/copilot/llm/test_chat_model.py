@@ -10,7 +10,10 @@ from copilot.llm.prompts import Prompt, PromptBudget
 from tests.copilot.llm.fake_provider import FakeProvider, Script, chunk, fails, provider, sends, speaks, stays_silent
 from tests.services import free_port
 
-SCHEMA = {"type": "object", "properties": {"claims": {"type": "array", "items": {"type": "string"}, "maxItems": 4}}}
+SCHEMA = {
+    "type": "object",
+    "properties": {"claims": {"type": "array", "items": {"type": "string", "maxLength": 9}, "maxItems": 4}},
+}
 PROMPT = Prompt("You explain.", "What is wrong?", SCHEMA, max_tokens=50)
 
 Serve = Callable[..., FakeProvider]
@@ -193,8 +196,11 @@ def test_a_missing_key_is_said_without_a_call(settings: Settings, provider_name:
 def test_hosted_providers_get_a_schema_they_accept() -> None:
     hosted = providers._options(providers.Choice("openai", "m", key="k"), PROMPT)["extra_body"]
     assert "maxItems" not in str(hosted["response_format"])
+    assert "maxLength" not in str(hosted["response_format"])
     ours = providers._options(providers.Choice("local", "m", "http://127.0.0.1:1/v1"), PROMPT)["extra_body"]
     assert ours["response_format"]["json_schema"]["schema"] == SCHEMA
+    assert ours["dry_multiplier"] > 0, "our own server keeps a small model from saying one sentence again and again"
+    assert "dry_multiplier" not in hosted
 
 
 def test_status_asks_a_server_for_its_models(serve: Serve) -> None:
