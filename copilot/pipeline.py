@@ -227,4 +227,13 @@ def _give_up(incident_id: int, *, now: datetime) -> None:
             failure=f"The investigation did not finish in {ATTEMPTS} attempts; its worker's log says why. Press Investigate again.",
         )
         if failed:
+            cause = "It did not finish in three attempts: its worker died or raised an error each time. The worker's log says which."
+            outbox.bury(
+                task="copilot.tasks.investigate",
+                arguments=[incident_id],
+                queue="investigate",
+                attempts=ATTEMPTS,
+                cause=cause,
+                now=now,
+            )
             events.publish(incident_id=incident_id, kind="incident.changed", payload={})

@@ -247,9 +247,14 @@ def _give_up(message: Message, *, now: datetime) -> None:
     reason = message.failure.partition(" Trying again")[0] or f"The answer was not finished in {ATTEMPTS} attempts."
     button = "Press Explain again" if message.question_id is None else "Press Ask again"
     with transaction.atomic():
-        Message.objects.filter(pk=message.pk, state__in=OPEN, claimed_until=message.claimed_until).update(
+        given_up = Message.objects.filter(pk=message.pk, state__in=OPEN, claimed_until=message.claimed_until).update(
             state=State.FAILED, failure=f"{reason} {button} to try once more.", claimed_until=None, finished_at=now
         )
+        if given_up:
+            arguments: list[int | str] = [message.pk]
+            outbox.bury(
+                task="copilot.tasks.answer", arguments=arguments, queue="chat", attempts=ATTEMPTS, cause=reason, now=now
+            )
         _tell_end(message)
 
 

@@ -36,6 +36,9 @@ def operations_page(request: HttpRequest) -> HttpResponse:
         "backlogs": operations.backlogs(now=now),
         "letters": DeadLetter.objects.filter(retried_at=None)[:SHOWN],
         "retried": DeadLetter.objects.filter(retried_at__gt=now - DAY)[:SHOWN],
+        "not_embedded": Revision.objects.filter(state=Revision.State.APPROVED, indexed_at=None)
+        .filter(attempts__gte=upkeep.MAX_ATTEMPTS)
+        .select_related("document")[:SHOWN],
         "dropped": operations.dropped(since=now - DAY),
     }
     return render(request, "copilot/operations.html", context)
@@ -62,9 +65,6 @@ def _try_again(letter: DeadLetter) -> None:
         pipeline.request_again(number, now=now)
     elif letter.task == "copilot.tasks.answer":
         questions.retry(number, now=now)
-    elif letter.task == "runbooks.tasks.embed_revision":
-        for revision in Revision.objects.filter(pk=number):
-            upkeep.try_again(revision)
     else:
         operations.enqueue_again(letter)
 

@@ -8,8 +8,13 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django.fixtures import Settings
 
+from copilot import pipeline
+from copilot.answers import questions
+from copilot.models import Message
 from incidents.intake import outbox
 from incidents.models import DeadLetter, DropCount, Investigation, OutboxMessage
+from runbooks import curation
+from runbooks.models import Revision
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +54,27 @@ def test_an_investigation_begins_anew(browser: Client) -> None:
     Investigation.objects.create(incident=incident, state="failed", attempts=3, requested_at=timezone.now())
     browser.post(f"/settings/operations/{letter('copilot.tasks.investigate', incident.pk).pk}/retry/")
     assert Investigation.objects.get().state == "waiting"
+
+
+def test_work_that_keeps_its_state_elsewhere_stands_there_too(browser: Client) -> None:
+    incident, now = cast.incident(), timezone.now()
+    late = {"attempts": 3, "claimed_until": now - timedelta(minutes=5)}
+    Investigation.objects.create(incident=incident, state="running", requested_at=now, **late)
+    answer = cast.question(incident, cast.mira()).answer
+    Message.objects.filter(pk=answer.pk).update(state=Message.State.STREAMING, **late)
+    text = curation.Text(title="Pool", markdown="Restart.", services=(), tags=(), owner="", reviewed_on=None)
+    person = cast.person("sol", "SRE")
+    curation.approve(curation.draft(text, kind="runbook", by=person, now=now), by=person, now=now)
+    Revision.objects.update(attempts=3, failure="The worker that embedded it died 3 times.")
+    pipeline.reclaim_expired(now=now)
+    questions.reclaim_expired(now=now)
+    assert {letter.task for letter in DeadLetter.objects.all()} == {"copilot.tasks.investigate", "copilot.tasks.answer"}
+    page = browser.get("/settings/operations/").content.decode()
+    assert "died 3 times" in page
+    for dead in DeadLetter.objects.all():
+        browser.post(f"/settings/operations/{dead.pk}/retry/")
+    assert Investigation.objects.get().state == "waiting"
+    assert Message.objects.get(pk=answer.pk).state == Message.State.WAITING
 
 
 def test_queues_and_drops_are_counted(browser: Client) -> None:
