@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.core.validators import validate_email
 from django.db.models import F
@@ -55,7 +56,7 @@ def check_target(kind: str, target: str) -> str:
     if kind == NotificationChannel.Kind.EMAIL:
         try:
             validate_email(words)
-        except ValueError as error:
+        except ValidationError as error:
             raise NotPossible(f"“{words[:80]}” is not an e-mail address.") from error
         if not settings.EMAIL_HOST:
             raise NotPossible("No mail server is set up. An administrator names one with COPILOT_EMAIL_URL.")

@@ -146,7 +146,8 @@ def notify_watchers(entry: TimelineEntry, *, now: datetime) -> int:
     """
     incident = entry.incident
     people = [user for user in _followers(incident) if user.get_username() != entry.actor]
-    text = f"{incident.reference} {incident.title}: {entry.text}"[:TEXT_LENGTH]
+    names_it = incident.title in entry.text
+    text = f"{incident.reference} {'' if names_it else f'{incident.title}: '}{entry.text}"[:TEXT_LENGTH]
     made = []
     for user in people:
         common = {"user": user, "incident": incident, "entry": entry, "text": text, "created_at": now}

@@ -92,7 +92,7 @@ class _Round:
             chance = affinity.score(found, weights=self.weights)
             if chance > best_score:
                 best, best_score, best_found = target, chance, found
-        features, score = profiles.rounded(best_found), round(best_score, 3)
+        features, score = profiles.rounded(best_found), round(best_score, 3) if best else None
         if best is not None and best_score >= affinity.THRESHOLD:
             why = self._reasons(profile, best, best_found)
             return Placed(alert, best, False, why, features=features, score=score)
