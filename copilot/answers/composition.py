@@ -24,6 +24,7 @@ ATTEMPTS = 2
 MOST_CLAIMS = 6  # of the model's; the schema asks for fewer, not every server obeys it
 MOST_CHARACTERS = 400  # of a sentence
 NO_ANSWER = "The model gave no answer."
+_SENTENCE_END = re.compile(r"(?<=[.!?]) ")
 SAME = 0.85  # of a sentence's words are in one that is already there: it says nothing new
 
 
@@ -189,11 +190,12 @@ def _repeats(text: str, shown: Sequence[str]) -> bool:
 
 
 def _whole_sentences(text: str) -> str:
-    """Return a text that was cut at its greatest length without what the cut left of its last sentence."""
-    if len(text) < LONGEST_SENTENCE or text.endswith((".", "!", "?", "”", "…")):
-        return text
-    whole, end, _ = text.rpartition(". ")
-    return f"{whole}." if end else f"{text.rpartition(' ')[0]} …"
+    """Return a text without what its greatest length left of a last sentence, and each of its sentences once."""
+    is_cut = len(text) >= LONGEST_SENTENCE and not text.endswith((".", "!", "?", "”", "…"))
+    *whole, last = dict.fromkeys(_SENTENCE_END.split(text))
+    if is_cut and whole:
+        return " ".join(whole)
+    return " ".join((*whole, f"{last.rpartition(' ')[0]} …" if is_cut else last))
 
 
 def _words(text: str) -> set[str]:

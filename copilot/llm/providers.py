@@ -30,13 +30,6 @@ KEY_NAMES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 LONGEST_RETRY_AFTER = timedelta(minutes=2)
 CONTEXT_TOKENS = 4096  # for Ollama, whose own default may be shorter than a prompt
 BOUNDS = ("minItems", "maxItems", "maxLength")
-# For our own server: what repeats six tokens of the last 160 becomes unlikely, or a small model says one sentence again and again.
-NO_LOOPS = {
-    "dry_multiplier": 0.8,
-    "dry_allowed_length": 6,
-    "dry_penalty_last_n": 160,
-    "dry_sequence_breakers": ['"', ":"],
-}
 HOSTED_OUTPUT_TOKENS = 2000  # a model that thinks before it writes spends most of these on thinking
 
 
@@ -141,7 +134,7 @@ def _options(choice: Choice, prompt: Prompt) -> dict[str, Any]:
         if choice.provider == "openai"
         else {"max_tokens": prompt.max_tokens, "temperature": 0.1}
     )
-    return {"extra_body": {**schema, **limit, **(NO_LOOPS if choice.provider == "local" else {})}}
+    return {"extra_body": {**schema, **limit}}
 
 
 def _portable(choice: Choice, schema: Mapping[str, Any] | None) -> Any:

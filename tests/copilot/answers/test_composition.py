@@ -170,6 +170,7 @@ def test_a_flood_of_claims_is_bounded() -> None:
     [
         (f"{SLOW[0]} {'It failed ' * 30}"[:240], SLOW[0]),
         ("checkout waits " * 16 + "for", "checkout waits " * 15 + "checkout waits …"),
+        (f"{SLOW[0]} {SLOW[0]} {SLOW[0]} {SLOW[0]} {SLOW[0]}"[:240], SLOW[0]),
         (f"{'checkout waits ' * 16}and ends.", f"{'checkout waits ' * 16}and ends."),
     ],
 )
