@@ -1,4 +1,4 @@
-"""Takes telemetry past what Django does for people's pages: an ASGI application around another one.
+"""Takes telemetry, alerts and changes past what Django does for people's pages: an ASGI application around another one.
 
 Senders have no session, no cookie and no page, and under ASGI each middleware costs a request two changes of thread: for a
 batch of 512 spans that was a fifth of the work.
@@ -6,6 +6,7 @@ batch of 512 spans that was a fifth of the work.
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -15,36 +16,72 @@ from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
 
 from copilot.body_limit import Application, Message, Receive, Send
-from incidents import api
+from incidents import api, webhooks
 from incidents.intake.otlp import MOST_AT_ONCE
 
 View = Callable[[HttpRequest], HttpResponse]
 VIEWS: dict[str, View] = {"/v1/traces": api.traces, "/v1/logs": api.logs, "/v1/metrics": api.metrics}
+WEBHOOKS: dict[str, View] = {
+    "/in/": webhooks.deliver,
+    "/v2/enqueue": webhooks.pagerduty_event,
+    "/v2/change/enqueue": webhooks.pagerduty_change,
+}
+DELIVERERS = 6  # threads: each needs a database connection, of which pages want some too
+MOST_WAITING = 200  # deliveries of one process, those being stored included
 
 
 class TelemetryIntake:
-    """Answers the OTLP paths with their views, and leaves every other request to the application inside."""
+    """Answers the paths of telemetry and webhooks with their views, and leaves every other request to the application inside.
+
+    Each of the two has threads of its own, so that a flood of one leaves the other alone.
+    """
 
     def __init__(self, application: Application) -> None:
         self.application = application
         # One more than are stored at once, so that somebody is there to send the others away.
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE + 1, thread_name_prefix="intake")
+        self._deliverers = ThreadPoolExecutor(DELIVERERS, thread_name_prefix="webhooks")
+        self._deliveries = 0
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        view = VIEWS.get(scope["path"])
-        if view is None:
+        path: str = scope["path"]
+        if view := VIEWS.get(path):
+            await self._run(view, self._threads, scope, receive, send)
+        elif view := _webhook(path):
+            await self._deliver(view, scope, receive, send)
+        else:
             await self.application(scope, receive, send)
+
+    async def _deliver(self, view: View, scope: Message, receive: Receive, send: Send) -> None:
+        """Run a webhook unless too many wait already: they would hold their bodies in memory until the database is back."""
+        if self._deliveries >= MOST_WAITING:
+            await self._run(webhooks.busy, self._threads, scope, receive, send)
             return
+        self._deliveries += 1
+        try:
+            await self._run(view, self._deliverers, scope, receive, send)
+        finally:
+            self._deliveries -= 1
+
+    async def _run(self, view: View, threads: ThreadPoolExecutor, scope: Message, receive: Receive, send: Send) -> None:
         body = await _body(receive)
         if body is None:
             return
         request = ASGIRequest(scope, BytesIO(body))
-        answer = sync_to_async(_answer, thread_sensitive=False, executor=self._threads)
+        answer = sync_to_async(_answer, thread_sensitive=False, executor=threads)
         response = await answer(view, request)
         headers = [(name.lower().encode(), value.encode("latin1")) for name, value in response.items()]
         headers.append((b"content-length", b"%d" % len(response.content)))
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": response.content})
+
+
+def _webhook(path: str) -> View | None:
+    """Return the view of a webhook's path; a secret address is one segment below `/in/`."""
+    found = WEBHOOKS.get(path)
+    if found is None and path.startswith("/in/") and "/" not in path[4:]:
+        return partial(webhooks.deliver, token=path[4:])
+    return found
 
 
 async def _body(receive: Receive) -> bytes | None:

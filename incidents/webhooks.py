@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from incidents.intake import allowance, drops, signatures, tokens
-from incidents.intake.alerts import MOST_BYTES, Receipt, database_or_refusal, place, receive
+from incidents.intake.alerts import MOST_BYTES, Receipt, database_or_refusal, receive
 from incidents.intake.documents import MalformedDocument, read_json
 from incidents.intake.formats import Delivery
 from incidents.intake.formats.pagerduty import CHANGE
@@ -47,24 +47,30 @@ def pagerduty_change(request: HttpRequest) -> HttpResponse:
     return _answered(request, token="", event=CHANGE)
 
 
+def busy(request: HttpRequest) -> HttpResponse:
+    """Turns a delivery away because so many wait for the database that this one would only wait longer."""
+    refused = Refused(503, "Many deliveries wait already; send this one again.", reason="busy", retry_after=1)
+    drops.count(what="deliveries", source=UNKNOWN, reason=refused.reason, n=1, now=timezone.now())
+    return _refusal(refused, as_pagerduty=request.path.startswith("/v2/"))
+
+
 def _answered(request: HttpRequest, *, token: str, event: str) -> HttpResponse:
     now = timezone.now()
     name = UNKNOWN
     try:
-        with place():
-            _require_post(request)
-            body = request.read()
-            if event:  # PagerDuty's format names its source within
-                token, body = _routing_key(body)
-            with database_or_refusal():
-                source = _source(request, token=token, now=now)
-                name = source.name
-                if not source.is_enabled:
-                    raise Refused(403, f"{name} is switched off in the settings.", reason="switched off")
-                allowance.spend(source, now=now)
-                _require_signature(source, request, body, now=now)
-                allowance.require_room(now=now)
-            receipt = receive(source, _delivery(request, body, event=event), now=now)
+        _require_post(request)
+        body = request.read()
+        if event:  # PagerDuty's format names its source within
+            token, body = _routing_key(body)
+        with database_or_refusal():
+            source = _source(request, token=token, now=now)
+            name = source.name
+            if not source.is_enabled:
+                raise Refused(403, f"{name} is switched off in the settings.", reason="switched off")
+            allowance.spend(source, now=now)
+            _require_signature(source, request, body, now=now)
+            allowance.require_room(now=now)
+        receipt = receive(source, _delivery(request, body, event=event), now=now)
     except Refused as refused:
         if refused.status != HTTPStatus.METHOD_NOT_ALLOWED:
             drops.count(what="deliveries", source=name, reason=refused.reason, n=1, now=now)

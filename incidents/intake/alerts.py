@@ -1,7 +1,6 @@
 """Takes a delivery of alerts or changes in: everything it says is committed with the raw bytes and the task that goes on with it, or nothing."""
 
 import hashlib
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from incidents.models import AlertSource
 
 MOST_BYTES = 1024 * 1024
 A_MESSAGE = 100  # alert ids
-MOST_AT_ONCE = 100  # deliveries being worked on in one process
 DISK_FULL = "53100"
 KEEP_RAW = """
     INSERT INTO incidents_rawevent (source_id, delivery_id, received_at, content_type, body, alerts, problem, times)
@@ -28,7 +26,6 @@ KEEP_RAW = """
         received_at = greatest(incidents_rawevent.received_at, excluded.received_at)
     RETURNING id, times
 """
-_places = threading.BoundedSemaphore(MOST_AT_ONCE)
 
 
 @dataclass(frozen=True)
@@ -90,22 +87,6 @@ def _require_something(reading: Reading) -> None:
 
 
 @contextmanager
-def place() -> Iterator[None]:
-    """Hold one of the process's places for deliveries, so that threads do not pile up. Raises Refused (503) when all are taken."""
-    if not _places.acquire(blocking=False):
-        raise Refused(
-            503,
-            f"{MOST_AT_ONCE} deliveries are being stored already; send this one again.",
-            reason="busy",
-            retry_after=1,
-        )
-    try:
-        yield
-    finally:
-        _places.release()
-
-
-@contextmanager
 def database_or_refusal() -> Iterator[None]:
     """Turn a database that cannot answer or store into a refusal (503) that says so; nothing is acknowledged then."""
     try:
@@ -130,8 +111,7 @@ def _write(source: AlertSource, reading: Reading, *, now: datetime) -> None:
     if reading.alerts:
         ids = alert_rows.write(source.pk, reading.alerts, now=now)
         for start in range(0, len(ids), A_MESSAGE):
-            some: list[int | str] = [*ids[start : start + A_MESSAGE]]
-            outbox.enqueue(task="incidents.tasks.group_alerts", arguments=[some], queue="detect")  # type: ignore[list-item]
+            outbox.enqueue(task=outbox.MERGED, arguments=[ids[start : start + A_MESSAGE]], queue="detect")
     if reading.changes:
         changes.write(source.name, reading.changes, now=now)
 

@@ -3,7 +3,8 @@
 So neither a broker that loses its memory nor a worker that dies loses a task. A task that fails three times becomes a dead letter.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
@@ -13,6 +14,19 @@ from incidents.models import DeadLetter, OutboxMessage
 
 CHANNEL = "outbox"  # PostgreSQL NOTIFY channel that wakes the relay
 BATCH = 50
+MERGED = "incidents.tasks.group_alerts"
+WAITS_AT_MOST = timedelta(seconds=2)  # for a run of it that is under way, whatever has become of that
+ADD = """
+    WITH added AS (
+        INSERT INTO incidents_outboxmessage (task, arguments, queue, created_at, attempts, claimed_by, failure)
+        VALUES (%s, %s::jsonb, %s, now(), 0, '', '') RETURNING id
+    )
+    SELECT pg_notify(%s, '') FROM added
+"""
+DONE = """
+    WITH gone AS (DELETE FROM incidents_outboxmessage WHERE id = %s RETURNING task)
+    SELECT pg_notify(%s, '') FROM gone WHERE task = %s
+"""
 ATTEMPTS = 3
 LEASE = timedelta(seconds=320)  # longer than a task may take
 UNSEEN = timedelta(seconds=20)  # published so long ago, not begun, and nothing waits in its queue: the broker lost it
@@ -21,27 +35,43 @@ LONGEST_CAUSE = 2000  # characters
 DIED = "The worker died while it ran this, or the task took longer than it may. The worker's log says more."
 
 
-def enqueue(*, task: str, arguments: list[int | str], queue: str) -> None:
+def enqueue(*, task: str, arguments: Sequence[int | str | Sequence[int]], queue: str) -> None:
     """Ask for a Celery task by its full name; ids only as arguments. Takes effect when the current transaction commits."""
-    OutboxMessage.objects.create(task=task, arguments=arguments, queue=queue)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+        cursor.execute(ADD, [task, json.dumps(arguments), queue, CHANNEL])
 
 
 def publish_waiting(publish: Callable[[OutboxMessage], None], *, now: datetime) -> int:
     """Hand up to 50 waiting messages that are due, oldest first, to `publish` and return how many went.
 
     When `publish` raises, the whole batch stays; what went out already goes out twice, and only the first copy is run.
-    Two relays never take the same message.
+    Two relays never take the same message. Alerts to be grouped wait while others are, and then go as one message.
     """
     due = Q(due_at=None) | Q(due_at__lte=now)
     with transaction.atomic():
         waiting = OutboxMessage.objects.select_for_update(skip_locked=True).filter(due, published_at=None)
-        batch = list(waiting.order_by("pk")[:BATCH])
+        under_way = OutboxMessage.objects.filter(task=MERGED, published_at__gt=now - WAITS_AT_MOST)
+        if under_way.exists():
+            waiting = waiting.exclude(task=MERGED)
+        batch = _merge(list(waiting.order_by("pk")[:BATCH]))
         for message in batch:
             publish(message)
         OutboxMessage.objects.filter(pk__in=[message.pk for message in batch]).update(published_at=now)
     return len(batch)
+
+
+def _merge(batch: Sequence[OutboxMessage]) -> list[OutboxMessage]:
+    """Return the batch with its first tries of grouping put together: one run for many alerts costs hardly more than for one."""
+    groups = [message for message in batch if message.task == MERGED and not message.attempts]
+    if len(groups) < 2:
+        return list(batch)
+    first, *others = groups
+    ids = {alert_id for message in groups for alert_id in message.arguments[0]}
+    first.arguments = [sorted(ids)]
+    first.save(update_fields=["arguments"])
+    gone = {message.pk for message in others}
+    OutboxMessage.objects.filter(pk__in=gone).delete()
+    return [message for message in batch if message.pk not in gone]
 
 
 def begin(message_id: int, *, worker: str, is_redelivered: bool, now: datetime) -> bool:
@@ -63,8 +93,9 @@ def begin(message_id: int, *, worker: str, is_redelivered: bool, now: datetime) 
 
 
 def finish(message_id: int) -> None:
-    """Forget a message whose task is done."""
-    OutboxMessage.objects.filter(pk=message_id).delete()
+    """Forget a message whose task is done; alerts that waited for it to be grouped wait no longer."""
+    with connection.cursor() as cursor:
+        cursor.execute(DONE, [message_id, CHANNEL, MERGED])
 
 
 def fail(message_id: int, *, cause: str, now: datetime) -> None:

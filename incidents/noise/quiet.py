@@ -144,5 +144,4 @@ def _let_go(alerts: Sequence[Alert]) -> None:
     Alert.objects.filter(pk__in=[alert.pk for alert in alerts]).update(quiet=Quiet.NO, quiet_until=None)
     firing = sorted(alert.pk for alert in alerts if alert.status == Alert.Status.FIRING)
     for start in range(0, len(firing), A_MESSAGE):
-        some: list[int | str] = [*firing[start : start + A_MESSAGE]]
-        outbox.enqueue(task="incidents.tasks.group_alerts", arguments=[some], queue="detect")  # type: ignore[list-item]
+        outbox.enqueue(task=outbox.MERGED, arguments=[firing[start : start + A_MESSAGE]], queue="detect")

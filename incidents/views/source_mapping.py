@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from incidents.intake import source_listing
+from incidents.intake import source_listing, tokens
 from incidents.intake.alerts import read_again
 from incidents.intake.documents import MalformedDocument, mask_document, read_json
 from incidents.intake.formats import Delivery, generic
@@ -92,6 +92,7 @@ def source_mapping_save(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, f"Not saved. {error}")
         return redirect("source-page", pk=pk)
     source.save(update_fields=["mapping"])
+    tokens.forget()
     messages.success(
         request, "The mapping is saved. Deliveries from now on are read with it; earlier ones can be read again."
     )

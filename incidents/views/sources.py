@@ -72,6 +72,7 @@ def source_change(request: HttpRequest, pk: int) -> HttpResponse:
     if not form.is_valid():
         return _page(request, AlertSource.objects.get(pk=pk), form=form)
     form.save()
+    tokens.forget()
     messages.success(request, f"{source.name} is saved.")
     return redirect("source-page", pk=pk)
 
@@ -107,9 +108,11 @@ def source_signing(request: HttpRequest, pk: int) -> HttpResponse:
         secret = signatures.new_secret()
         source.signing_secrets = [tokens.seal(secret), *source.signing_secrets][:MOST_SECRETS]
         source.save(update_fields=["signing_secrets"])
+        tokens.forget()
         return _page(request, source, secret=secret)
     source.signing_secrets = source.signing_secrets[:1] if what == "forget-old" else []
     source.save(update_fields=["signing_secrets"])
+    tokens.forget()
     messages.success(
         request,
         "The older signing secret is forgotten." if what == "forget-old" else "Deliveries need no signature any more.",

@@ -30,6 +30,7 @@ def sender() -> Client:
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
     allowance.forget()
+    tokens.forget()
     with time_machine.travel(NOW, tick=False):
         yield
     drops.flush()
@@ -64,6 +65,7 @@ def test_tokens_are_kept_as_digests_replaced_with_an_overlap_and_revoked(sender:
     assert [post(sender, f"/in/{token}").status_code for token in (old, new)] == [401, 202]
     source.is_enabled = False
     source.save()
+    tokens.forget()
     assert post(sender, f"/in/{new}").status_code == 403
     assert dropped() == {("unknown", "token"): 1, (source.name, "switched off"): 1}
 

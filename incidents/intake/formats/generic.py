@@ -131,7 +131,8 @@ def trial(document: Any, mapping: Mapping[str, str], *, is_change: bool, now: da
             continue
         try:
             value = _value(first, name, mapping, fields) if items else None
-            rows.append(_shown(name, mapping, fields, value=_readable(name, value), error=_fault(name, value, now=now)))
+            fault = _fault(name, value, now=now) or ("" if is_change else _status_fault(name, value))
+            rows.append(_shown(name, mapping, fields, value=_readable(name, value), error=fault))
         except UnusableItem as error:
             rows.append(_shown(name, mapping, fields, value="", error=str(error)))
     return rows
@@ -161,10 +162,22 @@ def _fault(name: str, value: object, *, now: datetime) -> str:
         return f"{text!r} is no time: send ISO 8601 or Unix seconds."
     if name in ("starts_at", "ends_at") and text and notices.time_of(value, now=now) is None:
         return f"{text!r} is no time: send ISO 8601 or Unix seconds."
+    if name == "user_impact" and text.lower() not in notices.YES | {"", "false", "no", "0", "none"}:
+        return f"{text!r} is taken as no; true, yes and user mean yes."
     if name == "labels" and text and not isinstance(value, dict):
         return "Labels must be an object of names and values."
     if name == "link" and text and not notices.web_link(value):
         return "A link begins with https:// or http://."
+    return ""
+
+
+def _status_fault(name: str, value: object) -> str:
+    if name != "status":
+        return ""
+    try:
+        _status(clean(as_text(value), most_bytes=40))
+    except UnusableItem as error:
+        return str(error).capitalize()
     return ""
 
 

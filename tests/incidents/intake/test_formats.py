@@ -132,6 +132,12 @@ def test_a_trial_shows_each_field_or_what_is_wrong_with_it() -> None:
     assert "no time" in rows["at"].error
     assert "object" in rows["labels"].error
     assert rows["team"].is_default
+    [status] = [
+        row
+        for row in generic.trial({"name": "x", "state": "weird"}, {}, is_change=False, now=NOW)
+        if row.name == "status"
+    ]
+    assert "map `status`" in status.error
 
 
 @pytest.mark.parametrize("expression", ["a..b", "a[", "nothing(@)", "x" * 301])

@@ -83,3 +83,49 @@ def test_a_worker_that_starts_again_frees_what_it_had_begun() -> None:
     assert outbox.release(worker="worker@here", now=NOW) == 1
     assert outbox.publish_waiting(lambda message: None, now=NOW) == 1
     assert begin(message)
+
+
+def waiting() -> list[list[int]]:
+    return [message.arguments[0] for message in OutboxMessage.objects.filter(published_at=None).order_by("pk")]
+
+
+def group(*ids: int) -> None:
+    outbox.enqueue(task=outbox.MERGED, arguments=[list(ids)], queue="detect")
+
+
+def test_alerts_that_wait_to_be_grouped_go_as_one_message() -> None:
+    group(1, 2)
+    outbox.enqueue(task="copilot.tasks.announce", arguments=[5], queue="intake")
+    group(2, 3)
+    sent: list[tuple[str, list[object]]] = []
+    assert outbox.publish_waiting(lambda m: sent.append((m.task, m.arguments)), now=NOW) == 2
+    assert sent == [(outbox.MERGED, [[1, 2, 3]]), ("copilot.tasks.announce", [5])]
+    assert OutboxMessage.objects.count() == 2
+
+
+def test_while_some_are_grouped_the_next_wait_for_them_but_not_long() -> None:
+    group(1)
+    outbox.publish_waiting(lambda message: None, now=NOW)
+    first = OutboxMessage.objects.get()
+    group(2)
+    group(3)
+    assert outbox.publish_waiting(lambda message: None, now=NOW + timedelta(seconds=1)) == 0
+    assert waiting() == [[2], [3]]
+    assert begin(first)
+    outbox.finish(first.pk)
+    assert outbox.publish_waiting(lambda message: None, now=NOW + timedelta(seconds=1)) == 1
+    group(4)
+    assert outbox.publish_waiting(lambda message: None, now=NOW + timedelta(seconds=4)) == 1  # whatever became of those
+
+
+def test_what_failed_before_is_tried_alone() -> None:
+    group(1)
+    outbox.publish_waiting(lambda message: None, now=NOW)
+    message = OutboxMessage.objects.get()
+    assert begin(message)
+    outbox.fail(message.pk, cause="x", now=NOW)
+    group(2)
+    group(3)
+    later, sent = NOW + timedelta(seconds=10), []
+    outbox.publish_waiting(lambda m: sent.append(m.arguments), now=later)
+    assert sent == [[[1]], [[2, 3]]]
