@@ -16,18 +16,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan
+from statistics import NormalDist
 
 import numpy as np
-import ruptures
 from numpy.typing import NDArray
-from scipy import stats
 
 # The smallest number at which both ends of a 95 % interval of the median exist, nothing being censored.
 ENOUGH = 7
 # Changes over time need more: a segment shorter than this is not looked for, nor is anything in fewer than three of them.
 SEGMENT = 12
 CONFIDENCE = 0.95
-Z = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
+Z = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
 SURE = 0.05  # a difference between two periods is said below this p
 SURE_OF_CHANGE = 0.01  # a change point is looked for among many places: asked for more, and shared between those found
 MOST_BLOCKS = 400
@@ -247,12 +246,15 @@ def changes(durations: Durations) -> tuple[Change, ...]:
 
 
 def _proposed(durations: Durations) -> list[int]:
+    import ruptures  # imported here, as SciPy is below: every process that knows this page would start a second later
+    from scipy.stats import median_abs_deviation
+
     block = -(-len(durations) // MOST_BLOCKS)
     logs = np.log(np.maximum(durations.minutes, SHORTEST))
     whole = len(logs) // block * block
     means = logs[:whole].reshape(-1, block).mean(axis=1)
     # A robust σ of independent values, each difference having twice the variance.
-    noise = stats.median_abs_deviation(np.diff(means), scale="normal") / np.sqrt(2.0)
+    noise = median_abs_deviation(np.diff(means), scale="normal") / np.sqrt(2.0)
     if noise == 0.0:
         return []
     shortest = max(2, -(-SEGMENT // block))
@@ -262,12 +264,14 @@ def _proposed(durations: Durations) -> list[int]:
 
 
 def _log_rank(before: Durations, after: Durations) -> float:
+    from scipy.stats import CensoredData, logrank
+
     # Where nothing has ended, or everything at the same minute, there is nothing to compare.
     ended = np.concatenate([d.minutes[d.is_over] for d in (before, after)])
     if not len(ended) or (np.ptp(ended) == 0.0 and before.minutes.max() == after.minutes.max() == ended[0]):
         return 1.0
-    both = (stats.CensoredData.right_censored(d.minutes, ~d.is_over) for d in (before, after))
-    p = float(stats.logrank(*both).pvalue)
+    both = (CensoredData.right_censored(d.minutes, ~d.is_over) for d in (before, after))
+    p = float(logrank(*both).pvalue)
     return 1.0 if isnan(p) else p  # not a number when no end happened while both were at risk
 
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
-from scipy.stats import CensoredData, ecdf
 
 from incidents.intake.episodes import FIRING, RESOLVED
 
@@ -85,6 +84,8 @@ def estimate(episodes: Sequence[Episode], *, lasted: timedelta = timedelta(0), n
     going_on = [episode.seconds(now=now) for episode in episodes if episode.ended_at is None]
     if len(ended) < LEAST_EPISODES:
         return Estimate(len(ended), None, 0.0, 0.0, 1.0)
+    from scipy.stats import CensoredData, ecdf  # here, because it takes a second that few processes need to spend
+
     survival = ecdf(CensoredData(uncensored=np.array(ended), right=np.array(going_on))).sf
     still = float(survival.evaluate(lasted.total_seconds())) if lasted else 1.0
     if still <= 0:  # it has lasted longer than any before
