@@ -7,7 +7,6 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from copilot.views.saved_views import views_of
-from copilot.views.saved_views import views_of
 from incidents.models import Incident
 from incidents.teamwork import unread_count
 
@@ -34,7 +33,6 @@ def frame(request: HttpRequest) -> dict[str, Any]:
     return {
         "section": _section(request),
         "waiting_incidents": SimpleLazyObject(lambda: _waiting(request)),
-        "saved_views": SimpleLazyObject(lambda: views_of(request.user)),
         "unread_notifications": SimpleLazyObject(lambda: _unread(request)),
         "saved_views": SimpleLazyObject(lambda: views_of(request.user)),
     }
@@ -53,8 +51,6 @@ def _section(request: HttpRequest) -> str:
     name = (match.url_name or "") if match else ""
     if name.startswith("runbook"):
         return "runbooks"
-    if name.startswith("trends"):
-        return "trends"
     if name.startswith("trends"):
         return "trends"
     if name.startswith(SETTINGS_PAGES):
