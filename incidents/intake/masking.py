@@ -13,7 +13,7 @@ from django.conf import settings
 def mask(text: str) -> str:
     """Return the text with secrets and personal data replaced by `[masked]` or `[kind]`; IP addresses only if COPILOT_MASK_IPS is on."""
     lowered = text.lower()
-    for hint in HINTS:
+    for hint in HINTS if len(text) > SHORT or ANY_HINT.search(lowered) else ():
         if hint in lowered:
             text = _apply_rules(text, lowered)
             break
@@ -132,6 +132,9 @@ ADDRESSES: Sequence[re.Pattern[str]] = (
 )
 _ALL_HINTS = {hint for rule in RULES for hint in rule.hints}
 HINTS = tuple(hint for hint in _ALL_HINTS if not any(other in hint for other in _ALL_HINTS - {hint}))
+# In a short text one pass of a pattern finds a hint faster than a search for each; in a long one it is the other way round.
+ANY_HINT = re.compile("|".join(map(re.escape, HINTS)))
+SHORT = 40  # characters
 
 
 def _apply_rules(text: str, lowered: str) -> str:
