@@ -166,6 +166,7 @@ def _web(plan: Plan) -> Program:
         command=(
             *(sys.executable, "-m", "uvicorn", "copilot.asgi:application"),
             *("--host", plan.web_host, "--port", str(plan.web_port), "--ws-max-size", "65536", *options),
+            *("--http", "copilot.header_limit:PromptHttpProtocol"),
         ),
         ready=why_not,
         variables=_variables(plan),
