@@ -38,7 +38,13 @@ def program(*, file: Path, port: int, fetch: bool) -> Program:
             *(["--fetch"] if fetch else []),
         ),
         ready=lambda: model_file.progress(file) or why_not_ready(f"http://{HOST}:{port}"),
-        variables={"PYTHONUNBUFFERED": "1", **openmp.variables()},
+        variables={
+            "PYTHONUNBUFFERED": "1",
+            # Threads that wait give their core away. Spinning, two of them wrote 0.5 tokens/s while something else used the cores;
+            # asleep, 3 to 4.
+            "OMP_WAIT_POLICY": "passive",
+            **openmp.variables(),
+        },
         folder=Path(__file__).resolve().parents[2],
         stop_seconds=10,
     )
