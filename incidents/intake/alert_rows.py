@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from django.db import connection
 
+from incidents.intake import statements
 from incidents.intake.episodes import FIRING, RESOLVED, Event, State, fold, is_in_order
 from incidents.intake.notices import AlertNotice
 
@@ -150,9 +150,8 @@ def _upsert(source_id: int, told: Mapping[str, _Told], *, now: datetime) -> list
     for bare in (False, True):
         records = [_record(one, now=now) for one in told.values() if _is_bare(one.notice) is bare]
         if records:
-            with connection.cursor() as cursor:
-                cursor.execute(UPSERTS[bare], [source_id, now, now, orjson.dumps(records).decode()])
-                rows += [_row(found, now=now) for found in cursor.fetchall()]
+            found = statements.run(UPSERTS[bare], [source_id, now, now, orjson.dumps(records).decode()])
+            rows += [_row(one, now=now) for one in found]
     return rows
 
 
@@ -246,10 +245,8 @@ def _replay(late: Mapping[int, tuple[_Row, set[Event]]]) -> dict[int, State]:
     events: dict[int, set[Event]] = {
         id_: {*new, Event(row.state.last, row.state.status)} for id_, (row, new) in late.items()
     }
-    with connection.cursor() as cursor:
-        cursor.execute(EVENTS, [list(late)])
-        for id_, at, status, begins in cursor.fetchall():
-            events[id_].add(Event(at, status, begins))
+    for id_, at, status, begins in statements.run(EVENTS, [list(late)]):
+        events[id_].add(Event(at, status, begins))
     return {id_: fold(_once(found)) for id_, found in events.items()}
 
 
@@ -273,10 +270,9 @@ def _move(moved: Mapping[int, State], rows: Sequence[_Row], *, now: datetime) ->
             {"id": id_, **_state(state), "clock_skew_seconds": skew(state, now=now) if is_told_first else None}
         )
     over = [row.id for row in rows if row.quiet == "held" and row.id in moved and moved[row.id].status == RESOLVED]
-    with connection.cursor() as cursor:
-        cursor.execute(MOVE, [orjson.dumps(records).decode()])
-        if over:
-            cursor.execute(SPARED, [now, over])
+    statements.run(MOVE, [orjson.dumps(records).decode()])
+    if over:
+        statements.run(SPARED, [now, over])
 
 
 def _keep(kept: Mapping[int, set[Event]], *, now: datetime) -> None:
@@ -286,5 +282,4 @@ def _keep(kept: Mapping[int, set[Event]], *, now: datetime) -> None:
         for event in _once(events)
     ]
     if records:
-        with connection.cursor() as cursor:
-            cursor.execute(KEEP_EVENTS, [now, orjson.dumps(records).decode()])
+        statements.run(KEEP_EVENTS, [now, orjson.dumps(records).decode()])

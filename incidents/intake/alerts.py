@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, transaction
 
-from incidents.intake import alert_rows, changes, drops, formats, outbox
+from incidents.intake import alert_rows, changes, drops, formats, outbox, statements
 from incidents.intake.documents import MARK, MalformedDocument, clean
 from incidents.intake.formats import Delivery
 from incidents.intake.notices import Reading, UnusableDelivery
@@ -131,12 +131,8 @@ def _keep_raw(source: AlertSource, delivery: Delivery, *, items: int, problem: s
     """Keep the bytes; return the row's id and how often it came."""
     known_by = clean(delivery.id, most_bytes=200) or f"sha256:{hashlib.sha256(delivery.body).hexdigest()}"
     content_type = clean(delivery.content_type, most_bytes=100)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            KEEP_RAW,
-            [source.pk, known_by, now, content_type, delivery.body, items, clean(problem, most_bytes=4_000)],
-        )
-        id_, times = cursor.fetchone()
+    values = [source.pk, known_by, now, content_type, delivery.body, items, clean(problem, most_bytes=4_000)]
+    [(id_, times)] = statements.run(KEEP_RAW, values)
     return id_, times
 
 

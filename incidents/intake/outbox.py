@@ -7,9 +7,10 @@ import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
+from incidents.intake import statements
 from incidents.models import DeadLetter, OutboxMessage
 
 CHANNEL = "outbox"  # PostgreSQL NOTIFY channel that wakes the relay
@@ -37,8 +38,7 @@ DIED = "The worker died while it ran this, or the task took longer than it may. 
 
 def enqueue(*, task: str, arguments: Sequence[int | str | Sequence[int]], queue: str) -> None:
     """Ask for a Celery task by its full name; ids only as arguments. Takes effect when the current transaction commits."""
-    with connection.cursor() as cursor:
-        cursor.execute(ADD, [task, json.dumps(arguments), queue, CHANNEL])
+    statements.run(ADD, [task, json.dumps(arguments), queue, CHANNEL])
 
 
 def publish_waiting(publish: Callable[[OutboxMessage], None], *, now: datetime) -> int:
@@ -94,8 +94,7 @@ def begin(message_id: int, *, worker: str, is_redelivered: bool, now: datetime) 
 
 def finish(message_id: int) -> None:
     """Forget a message whose task is done; alerts that waited for it to be grouped wait no longer."""
-    with connection.cursor() as cursor:
-        cursor.execute(DONE, [message_id, CHANNEL, MERGED])
+    statements.run(DONE, [message_id, CHANNEL, MERGED])
 
 
 def fail(message_id: int, *, cause: str, now: datetime) -> None:
