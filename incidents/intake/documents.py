@@ -83,7 +83,27 @@ def as_text(value: object) -> str:
 
 
 def mask_document(document: Any) -> Any:
-    """Return the document with secrets and personal data masked in its texts; a member's name tells what its value is."""
+    """Return the document with secrets and personal data masked in its texts; a member's name tells what its value is.
+
+    The objects of a list are masked one by one: most hold nothing that even hints at a secret, which is soon seen.
+    """
+    if isinstance(document, list):
+        return [mask_document(one) for one in document]
+    if not isinstance(document, dict):
+        return _mask_whole(document)
+    lists = {key: value for key, value in document.items() if isinstance(value, list) and len(value) > 1}
+    rest = _mask_whole({key: value for key, value in document.items() if key not in lists} if lists else document)
+    return {**rest, **{key: _mask_list(key, value) for key, value in lists.items()}}
+
+
+def _mask_list(name: str, items: list[Any]) -> list[Any]:
+    if all(isinstance(one, dict) for one in items):
+        return [_mask_whole(one) for one in items]
+    masked = _mask_whole({name: items})  # a list of texts: its name says what they are
+    return next(iter(masked.values()), items)
+
+
+def _mask_whole(document: Any) -> Any:
     try:
         text = json.dumps(document, ensure_ascii=False)
     except RecursionError as error:

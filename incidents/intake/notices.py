@@ -170,7 +170,7 @@ def _from_text(text: str) -> datetime:
 def web_link(value: object) -> str:
     """Return the text if it is an address that a browser may open, else nothing: `javascript:` is never a link."""
     text = clean(as_text(value).strip(), most_bytes=LINK)
-    return text if text.startswith(("https://", "http://")) and not any(c.isspace() for c in text) else ""
+    return text if text.startswith(("https://", "http://")) and len(text.split()) == 1 else ""
 
 
 def items_of(document: Any, key: str) -> list[Any]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incidents.intake import formats
-from incidents.intake.documents import MalformedDocument
+from incidents.intake.documents import MalformedDocument, mask_document
 from incidents.intake.formats import generic
 from incidents.intake.notices import Reading, UnusableDelivery
 from tests.incidents.intake import senders
@@ -189,3 +189,16 @@ def test_any_json_is_read_or_refused_with_a_reason(document: Any, kind: str, eve
     with contextlib.suppress(MalformedDocument, UnusableDelivery):
         reading = formats.read(kind, formats.Delivery(body, event=event), mapping={}, now=NOW)
         assert all(len(alert.fingerprint) <= 64 and len(alert.name) <= 200 for alert in reading.alerts)
+
+
+def test_secrets_are_masked_wherever_they_stand() -> None:
+    document = {
+        "password": "hunter2",
+        "alerts": [{"name": "x", "secret": 12345}, {"name": "mail ann@example.com", "nested": [{"pwd": "hunter3"}]}],
+        "one": [{"api_key": "hunter4"}],
+        "texts": ["Authorization: Bearer abcDEF123456789", 7, None],
+    }
+    masked = json.dumps(mask_document(document))
+    for secret in ("hunter", "12345", "ann@example", "abcDEF"):
+        assert secret not in masked, secret
+    assert mask_document([document])[0] == mask_document(document)
