@@ -43,6 +43,11 @@ A_PAGE = 25
 COUNTED = 1_000  # beyond, the page says "1,000+"
 NAMES_SHOWN, NAMES_SECONDS = 300, 60
 SNOOZES = ((30, "30 minutes"), (60, "1 hour"), (240, "4 hours"), (480, "8 hours"))
+_SECTIONS = (
+    ("needs", "Needs you", "Newest first; the order does not jump while you read"),
+    ("watching", "Watching", "Mitigated, not yet resolved"),
+    ("snoozed", "Snoozed", "Back when the time has come"),
+)
 _STATUS_LABELS = {"": "All", "active": "Active", "resolved": "Resolved"}
 _MORE_STATUSES = {
     "open": "Not acknowledged",
@@ -109,18 +114,26 @@ def _sections(found: IncidentQuerySet, chosen: Filters, *, now: datetime) -> tup
     """Return the active incidents by what they ask for, the newest first."""
     states = STATUSES[chosen.get("status")]
     snoozed, awake = Q(snoozed_until_at__gt=now), Q(snoozed_until_at=None) | Q(snoozed_until_at__lte=now)
-    wanted = (
-        ("needs", "Needs you", "Newest first; the order does not jump while you read", awake, ACTIVE),
-        ("watching", "Watching", "Mitigated, not yet resolved", awake, (Incident.Status.MITIGATED,)),
-        ("snoozed", "Snoozed", "Back when the time has come", snoozed, (*ACTIVE, Incident.Status.MITIGATED)),
+    belong = {
+        "needs": (awake, ACTIVE),
+        "watching": (awake, (Incident.Status.MITIGATED,)),
+        "snoozed": (snoozed, (*ACTIVE, Incident.Status.MITIGATED)),
+    }
+    here: dict[str, list[Incident]] = {}
+    for key, (condition, statuses) in belong.items():
+        wanted = [status for status in statuses if status in states]
+        here[key] = list(found.filter(condition, status__in=wanted)[: SHOWN_ACTIVE + 1]) if wanted else []
+    shown = {row.pk: row for row in rows([one for some in here.values() for one in some[:SHOWN_ACTIVE]], now=now)}
+    return tuple(
+        Section(
+            key,
+            title,
+            note,
+            tuple(shown[one.pk] for one in here[key][:SHOWN_ACTIVE]),
+            len(here[key]) > SHOWN_ACTIVE,
+        )
+        for key, title, note in _SECTIONS
     )
-    sections = []
-    for key, title, note, condition, belongs in wanted:
-        here = [status for status in belongs if status in states]
-        incidents = list(found.filter(condition, status__in=here)[: SHOWN_ACTIVE + 1]) if here else []
-        shown = rows(incidents[:SHOWN_ACTIVE], now=now)
-        sections.append(Section(key, title, note, shown, len(incidents) > SHOWN_ACTIVE))
-    return tuple(sections)
 
 
 def _over(found: IncidentQuerySet, chosen: Filters, cursor: str) -> tuple[list[Incident], str]:

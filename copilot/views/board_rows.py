@@ -74,6 +74,8 @@ class Row:
 
 def rows(incidents: Sequence[Incident], *, now: datetime) -> tuple[Row, ...]:
     """Return the incidents' rows, with a fixed number of queries."""
+    if not incidents:
+        return ()
     gists, people = _gists(incidents), _people(incidents)
     return tuple(_row(incident, gists.get(incident.pk), people.get(incident.pk, ()), now=now) for incident in incidents)
 

@@ -14,7 +14,7 @@ from incidents.mttr import Durations, Measure
 from incidents.trends.population import Population
 from incidents.trends.times import weekday_and_hour
 
-SHOWN = 200
+SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ FLAPS = 4  # firings of one alert in a day from which it flaps
 LATE = timedelta(days=1)  # yesterday is added up again: a decision may come after midnight
 MOST_DAYS = 800  # in one go
 
+_COUNTS = ("firings", "opened", "joined", "held", "silenced", "flapping")
+
 _ADD_UP = """
 INSERT INTO incidents_alertday
        (day, name, service, team, is_demo, firings, alerts, flapping, opened, joined, held, silenced)
@@ -130,11 +132,17 @@ def _add_up_day(day: date) -> None:
 def noise(choice: Choice) -> Noise:
     """Return the choice's alerts by name, by the UTC days it touches; severity and cause do not apply to alerts."""
     rows = _days_of(choice)
-    sums = {name: Sum(name) for name in ("firings", "opened", "joined", "held", "silenced", "flapping")}
-    totals = {name: value or 0 for name, value in rows.aggregate(**sums).items()}
-    named = rows.order_by().values("name").annotate(services=Count("service", distinct=True), **sums)
-    by_name = named.order_by("-firings", "name").values_list("name", "services", *sums)
-    names = tuple(NoisyName(*row) for row in by_name[:SHOWN])
+    sums = [Sum(name) for name in _COUNTS]
+    found = (
+        rows.order_by().values_list("name").annotate(*sums).values_list("name", *(f"{name}__sum" for name in _COUNTS))
+    )
+    by_name = [(name, counts) for name, *counts in found]
+    totals = {name: sum(counts[place] for _, counts in by_name) for place, name in enumerate(_COUNTS)}
+    loudest = sorted(by_name, key=lambda named: (-named[1][0], named[0]))[:SHOWN]
+    # Different services are counted for those shown only: it takes a sort.
+    among = rows.order_by().filter(name__in=[name for name, _ in loudest])
+    services = dict(among.values_list("name").annotate(services=Count("service", distinct=True)))
+    names = tuple(NoisyName(name, services.get(name, 0), *counts) for name, counts in loudest)
     return Noise(**totals, names=names, newest=AlertDay.objects.aggregate(last=Max("day"))["last"])
 
 

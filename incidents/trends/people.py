@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from incidents.models import IncidentRole, Team
 from incidents.models.incident import IncidentQuerySet
 from incidents.trends.offsets import DAY, local_seconds, zone_named
-from incidents.trends.population import Choice, Epoch, timed
+from incidents.trends.population import Choice, Epoch, raw_rows, timed
 
 MOST_ROLES = 200_000
 SHOWN = 25
@@ -65,7 +65,7 @@ def load(visible: IncidentQuerySet, choice: Choice, *, now: datetime) -> Load:
     """
     # By subquery: a list of ids would be sent there and back.
     roles = IncidentRole.objects.filter(incident__in=timed(visible, choice).order_by().values("pk"))
-    rows = list(
+    rows = raw_rows(
         roles.order_by("user_id", "incident_id", "since_at").values_list(
             "user__username",
             "incident_id",

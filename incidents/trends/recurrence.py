@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
+from django.db.models import Value
 from django.db.models.functions import Coalesce
 
 from incidents.models import Incident
 from incidents.models.incident import IncidentQuerySet
-from incidents.trends.population import MOST, Choice, timed
+from incidents.trends.population import MOST, Choice, Epoch, raw_rows, timed
 
 WITHIN = timedelta(days=30)
 SHOWN = 15
@@ -46,35 +48,33 @@ def recurrences(visible: IncidentQuerySet, choice: Choice, *, now: datetime) -> 
     Two are alike when their first service is the same and so is the cause that people wrote down; without one, the kind of cause and
     the title, numbers left out. A chain goes on as long as no gap is longer than thirty days. What came before the choice does not count.
     """
-    ends = Coalesce("resolved_at", "closed_at")
-    rows = (
+    ends = Epoch(Coalesce("resolved_at", "closed_at", Value(now)))
+    rows = raw_rows(
         timed(visible, choice)
         .order_by("opened_at", "pk")
-        .values_list("pk", "services", "cause", "cause_text", "title", "opened_at", "started_at", ends)[:MOST]
+        .values_list(
+            "pk", "services__0", "cause", "cause_text", "title", Epoch("opened_at"), Epoch("started_at"), ends
+        )[:MOST]
     )
-    chains: dict[tuple[str, str], list[list[tuple[int, datetime, float]]]] = defaultdict(list)
+    chains: dict[tuple[str, str], list[list[tuple[int, float, float]]]] = defaultdict(list)
     words: dict[tuple[str, str], tuple[str, str]] = {}
-    n = 0
-    for pk, services, cause, text, title, opened_at, started_at, ended_at in rows:
-        n += 1
-        what = text or title
+    for pk, service, cause, text, title, opened, started, ended in rows:
         # A cause that somebody wrote down stands for itself; a title needs the kind of cause beside it.
-        key = (services[0] if services else "", _alike(text) or f"{cause} {_alike(title)}")
-        hours = ((ended_at or now) - started_at).total_seconds() / 3600
-        words[key] = what, str(Incident.Cause(cause).label)
+        key = (service or "", _alike(text) if text else f"{cause} {_alike(title)}")
+        words[key] = text or title, cause
         chain = chains[key]
-        if chain and opened_at - chain[-1][-1][1] <= WITHIN:
-            chain[-1].append((pk, opened_at, hours))
+        if chain and opened - chain[-1][-1][1] <= WITHIN.total_seconds():
+            chain[-1].append((pk, opened, (ended - started) / 3600))
         else:
-            chain.append([(pk, opened_at, hours)])
+            chain.append([(pk, opened, (ended - started) / 3600)])
     found = [
         Recurrence(
             service=service,
             what=words[service, alike][0],
-            cause=words[service, alike][1],
+            cause=str(Incident.Cause(words[service, alike][1]).label),
             times=len(chain),
             hours=sum(hours for _, _, hours in chain),
-            last_at=chain[-1][1],
+            last_at=datetime.fromtimestamp(chain[-1][1], tz=UTC),
             ids=tuple(pk for pk, _, _ in chain),
         )
         for (service, alike), several in chains.items()
@@ -82,8 +82,9 @@ def recurrences(visible: IncidentQuerySet, choice: Choice, *, now: datetime) -> 
         if len(chain) > 1
     ]
     found.sort(key=lambda again: (-again.times, -again.hours))
-    return Recurrences(tuple(found[:SHOWN]), sum(again.times - 1 for again in found), n)
+    return Recurrences(tuple(found[:SHOWN]), sum(again.times - 1 for again in found), len(rows))
 
 
+@lru_cache(maxsize=20_000)  # the same words come back, which is the point
 def _alike(text: str) -> str:
     return " ".join(_CHANGING.sub("#", text).casefold().split())

@@ -20,7 +20,8 @@ from incidents.trends.population import NO_CAUSE, NO_TEAM, Population
 WEEK = 7 * 86_400.0
 MONDAY = datetime(1970, 1, 5, tzinfo=UTC).timestamp()
 SPANS = (1, 2, 4, 13)  # weeks; the first in which most spans hold enough incidents is shown
-CURVE_POINTS = 240
+MOST_SPANS = 60
+CURVE_POINTS = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ def course(population: Population, measure: Measure) -> Course:
 
 
 def _mostly_enough(week: NDArray[np.int64], width: int, weeks: int) -> bool:
+    if weeks > width * MOST_SPANS:
+        return False
     counts = np.bincount(week // width, minlength=-(-weeks // width)) if len(week) else np.zeros(1)
     return bool((counts >= ENOUGH).mean() >= 2 / 3)
 

@@ -48,7 +48,7 @@ def trends(request: HttpRequest) -> HttpResponse:
     wanted = asked(request.GET, now=now)
     visible = Incident.objects.visible_to(request.user)
     population = populations.read(visible, wanted.choice, now=now)
-    before = populations.read(visible, wanted.choice.before(), now=now)
+    before = populations.read(visible, wanted.choice.before(), now=now, counts_others=False)
     context = _frame(wanted, population, tab="trends", now=now)
     if len(population):
         durations = population.durations(wanted.measure)
