@@ -26,7 +26,7 @@ WEBHOOKS: dict[str, View] = {
     "/v2/enqueue": webhooks.pagerduty_event,
     "/v2/change/enqueue": webhooks.pagerduty_change,
 }
-DELIVERERS = 6  # threads: each needs a database connection, of which pages want some too
+DELIVERERS = 32  # threads: they read deliveries and wait for the one that writes for all
 MOST_WAITING = 200  # deliveries of one process, those being stored included
 
 

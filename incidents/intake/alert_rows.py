@@ -125,7 +125,10 @@ def _by_fingerprint(alerts: Iterable[AlertNotice], *, now: datetime) -> dict[str
         grouped[notice.fingerprint].append(notice)
     told = {}
     for fingerprint, notices in grouped.items():
-        newest = max(notices, key=lambda notice: (not _is_bare(notice), notice.at or now, notice.status == RESOLVED))
+        # Of several of one moment the last describes the alert.
+        newest = max(
+            reversed(notices), key=lambda notice: (not _is_bare(notice), notice.at or now, notice.status == RESOLVED)
+        )
         events = {event for notice in notices for event in _events(notice, now=now)}
         by_receipt = any(notice.at is None for notice in notices)
         told[fingerprint] = _Told(newest, tuple(events), by_receipt, len(notices))
