@@ -2,7 +2,7 @@
 import { toast } from "./toasts.js";
 
 const ROWS = "[data-row]";
-let goPressedAt = 0;
+let goPressedAt = -Infinity;
 
 const inField = (target) => target.closest?.("input, textarea, select, [contenteditable]");
 
@@ -30,6 +30,7 @@ const openEvidence = () => {
 
 const go = (key) => {
   const link = performance.now() - goPressedAt > 1500 ? null : document.querySelector(`.rail [data-go="${CSS.escape(key)}"]`);
+  goPressedAt = key === "g" ? goPressedAt : -Infinity; // only the very next key goes somewhere
   link?.click();
   return Boolean(link);
 };
