@@ -1,11 +1,12 @@
 """`manage.py restore FILE`: a backup into an empty database, compared with what the backup says of itself."""
 
 import hashlib
+import shutil
 import tarfile
 import tempfile
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -43,10 +44,10 @@ class Command(BaseCommand):
                 "The database has tables. A backup is restored into an empty one only: nothing is overwritten."
             )
         with tempfile.TemporaryDirectory(prefix="copilot-restore-") as folder, tarfile.open(file) as tar:
-            tar.extract("manifest.json", folder, filter="data")
-            tar.extract("database.dump", folder, filter="data")
-            manifest = backups.read((Path(folder) / "manifest.json").read_text(encoding="utf-8"))
+            manifest = backups.read(_member(tar, "manifest.json").read().decode())
             dump = Path(folder) / "database.dump"
+            with dump.open("wb") as copy:
+                shutil.copyfileobj(_member(tar, dump.name), copy)
             with dump.open("rb") as content:
                 if hashlib.file_digest(content, "sha256").hexdigest() != manifest.dump_sha256:
                     raise backups.NotABackup("the dump is damaged: its SHA-256 is not the manifest's.")
@@ -61,3 +62,11 @@ class Command(BaseCommand):
             f"Restored the backup of {manifest.made_at}: {sum(manifest.rows.values())} rows, "
             f"audit log up to entry {manifest.audit_number}. The workers rebuild the vector index after `manage.py up`."
         )
+
+
+def _member(tar: tarfile.TarFile, name: str) -> IO[bytes]:
+    """Return a file's content: names, links and modes in the archive then decide nothing. Raises NotABackup."""
+    content = tar.extractfile(name) if name in tar.getnames() else None
+    if content is None:
+        raise backups.NotABackup(f"there is no file {name} in it.")
+    return content
