@@ -1,9 +1,9 @@
 """Celery tasks: each makes one call into the domain, with ids as arguments and the clock read here. All are safe to run twice."""
 
-from typing import Any
+from threading import Timer
 
-from celery import shared_task
-from celery.signals import worker_init
+from celery import current_app, shared_task
+from celery.signals import worker_process_init
 from django.utils import timezone
 
 from copilot import events, pipeline
@@ -11,14 +11,17 @@ from copilot.answers import questions
 from copilot.llm import chat_model as chat_models
 from copilot.llm.chat_model import chat_model
 
-CHAT = questions.QUEUE
+CLIENT_LOADED_AFTER_SECONDS = 10  # when the site is up: everything that starts needs the cores before
 
 
-@worker_init.connect
-def load_chat_model(sender: Any, **_: object) -> None:
-    """Import the language model's client once, in the parent that a chat worker's processes are forked from."""
-    if CHAT in sender.app.amqp.queues.consume_from:
-        chat_models.load()
+@worker_process_init.connect
+def load_chat_model(**_: object) -> None:
+    """Import the language model's client in each process that answers soon after its start, so that the first answer does not wait for it."""
+    if questions.QUEUE not in current_app.amqp.queues.consume_from:
+        return
+    loading = Timer(CLIENT_LOADED_AFTER_SECONDS, chat_models.load)
+    loading.daemon = True
+    loading.start()
 
 
 @shared_task(name="copilot.tasks.investigate")
