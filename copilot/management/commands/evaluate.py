@@ -1,79 +1,28 @@
 """`manage.py evaluate WHAT --data DIR --out OUT`: measures the program against data of which the answers are known."""
 
-import json
 from argparse import ArgumentParser
-from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from incidents.intake.masking import mask
-from incidents.localization import evaluation
-from incidents.localization.suspects import Modality
-from incidents.telemetry.backend import TelemetryError
-from incidents.telemetry.recording import Recording
+from copilot.management.evaluations import localization
+
+SUBJECTS: dict[str, ModuleType] = {"localization": localization}
 
 
 class Command(BaseCommand):
     """Dispatches to one evaluation by name. None needs a running service, and none touches the user's data."""
 
-    help = "Measure the program on recorded data: writes one JSON file per case, and prints a table where the truth is known."
+    help = (
+        "Measure the program on recorded data: writes its output as files, and prints a table where the truth is known."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         evaluations = parser.add_subparsers(dest="evaluation", required=True, metavar="WHAT")
-        localization = evaluations.add_parser("localization", help="rank the services of recorded outages")
-        localization.add_argument(
-            "--data", type=Path, required=True, help="folder of cases, of one system or of several"
-        )
-        localization.add_argument("--out", type=Path, required=True, help="folder to write CASE.json files to")
-        localization.add_argument(
-            "--truth", type=Path, help="JSON list of cases with their service (default: found beside the data)"
-        )
-        localization.add_argument(
-            "--use",
-            default="metrics,traces,logs",
-            help="which telemetry to look at, of metrics, traces and logs, with commas (default: all)",
-        )
+        for name, subject in SUBJECTS.items():
+            subject.add_arguments(evaluations.add_parser(name, help=subject.HELP))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            {"localization": self._localization}[options["evaluation"]](options)
-        except (evaluation.EvaluationError, TelemetryError) as error:
-            raise CommandError(str(error)) from error
-
-    def _localization(self, options: dict[str, Any]) -> None:
-        data, out = options["data"], options["out"]
-        use = _modalities(options["use"])
-        if not data.is_dir():
-            raise CommandError(
-                f"--data {data} is not a folder. Give one that holds cases (a folder each, with case.json)."
-            )
-        out.mkdir(parents=True, exist_ok=True)
-        truth = options["truth"] or evaluation.find_truth(data)
-        known = evaluation.truths(truth) if truth else {}
-        baselines: dict[Path, Recording | None] = {}
-        predictions = []
-        for case in evaluation.cases(data):
-            prediction = evaluation.predict(case, mask=mask, baselines=baselines, use=use)
-            (out / f"{case.name}.json").write_text(json.dumps(prediction.to_json(), indent=1), encoding="utf-8")
-            predictions.append(prediction)
-        self.stdout.write(f"{len(predictions)} cases ranked, one file each in {out}.")
-        if not known:
-            self.stdout.write("No truth file beside the data: nothing to score. Name one with --truth.")
-            return
-        self.stdout.write(f"{'':40} cases  top-1  top-3   MRR  top-1 95 %    mean s  most s")
-        for name, score in evaluation.scores(predictions, known):
-            low, high = score.interval
-            self.stdout.write(
-                f"{name:40} {score.cases:5} {score.top1:6.1%} {score.top3:6.1%} {score.mrr:5.3f}  {low:.2f}–{high:.2f}"
-                f"  {score.mean_seconds:8.2f} {score.most_seconds:7.2f}"
-            )
-
-
-def _modalities(text: str) -> frozenset[Modality]:
-    allowed = ("metrics", "traces", "logs")
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names or any(name not in allowed for name in names):
-        raise CommandError(f"--use {text!r}: give one or more of {', '.join(allowed)}, with commas.")
-    return frozenset(Modality(name) for name in names)
+        SUBJECTS[options["evaluation"]].run(options, write=self.stdout.write)
