@@ -8,29 +8,49 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 import orjson
+from django.utils import timezone
+
+from incidents.intake import drops
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+Count = Callable[[str, int], None]  # path, HTTP status
 
 TOO_LARGE, TOO_SLOW = 413, 408
 GOOGLE_CODES = {TOO_LARGE: 8, TOO_SLOW: 4}  # RESOURCE_EXHAUSTED, DEADLINE_EXCEEDED
+REASONS = {TOO_LARGE: "too large", TOO_SLOW: "too slow"}
 SECONDS_FOR_BODY = 30.0
 SECONDS_TO_DRAIN = 3.0
 BYTES_TO_DRAIN = 256 * 1024 * 1024
 
 
+def count(path: str, status: int) -> None:
+    """Count a refused body beside all other drops."""
+    drops.count_request(path, reason=REASONS[status], now=timezone.now())
+
+
 class BodyLimit:
-    """Answers 413 to a body of more than `limits[prefix]` bytes for the longest prefix of its path, `otherwise` for the rest; 408 after 30 s."""
+    """Answers 413 to a body of more than `limits[prefix]` bytes for the longest prefix of its path, `otherwise` for the rest; 408 after 30 s.
+
+    Each refusal is given to `count`, in a thread.
+    """
 
     def __init__(
-        self, application: Application, *, limits: Mapping[str, int], otherwise: int, seconds: float = SECONDS_FOR_BODY
+        self,
+        application: Application,
+        *,
+        limits: Mapping[str, int],
+        otherwise: int,
+        seconds: float = SECONDS_FOR_BODY,
+        count: Count = count,
     ) -> None:
         self.application = application
         self.limits = sorted(limits.items(), key=lambda item: -len(item[0]))
         self.otherwise = otherwise
         self.seconds = seconds
+        self.count = count
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -43,8 +63,10 @@ class BodyLimit:
         if announced.isdigit() and int(announced) > limit:
             # A client that waits for "100 Continue" has sent nothing yet, and reading on would ask it to.
             await request.refuse(TOO_LARGE, drain=b"expect" not in headers)
-            return
-        await self.application(scope, request.receive, request.send)
+        else:
+            await self.application(scope, request.receive, request.send)
+        if request.refused_with is not None:
+            await asyncio.to_thread(self.count, scope["path"], request.refused_with)
 
 
 class _Request:
@@ -58,11 +80,11 @@ class _Request:
         self._bytes = 0
         self._complete = False
         self._answered = False
-        self._refused = False
+        self.refused_with: int | None = None  # HTTP status
 
     async def receive(self) -> Message:
         """Pass on the next part of the body; once it is refused, the application hears that the client has gone."""
-        if self._refused:
+        if self.refused_with is not None:
             return {"type": "http.disconnect"}
         if self._complete:
             return await self._receive()
@@ -80,13 +102,13 @@ class _Request:
 
     async def send(self, message: Message) -> None:
         """Pass on the application's answer, unless the body was refused in between."""
-        if not self._refused:
+        if self.refused_with is None:
             self._answered = True
             await self._send(message)
 
     async def refuse(self, status: int, *, drain: bool) -> None:
         """Answer at once, and end the connection after reading a little more: a client that is still sending would not see the answer."""
-        self._refused = True
+        self.refused_with = status
         if self._answered:
             return
         why = (

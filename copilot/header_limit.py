@@ -6,7 +6,10 @@ Without it, a client that sends a byte a second holds a connection for as long a
 import asyncio
 from typing import Any
 
+from django.utils import timezone
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from incidents.intake import drops
 
 SECONDS_FOR_HEADERS = 20.0
 TOO_SLOW = (
@@ -57,4 +60,9 @@ class PromptHttpProtocol(HttpToolsProtocol):
             )  # one that has sent nothing, as browsers do in advance, expects no answer
             if has_begun and (self.cycle is None or self.cycle.response_complete):
                 self.transport.write(TOO_SLOW)
+                self.loop.run_in_executor(None, _count, self.url.decode("latin1"))
             self.transport.close()
+
+
+def _count(path: str) -> None:
+    drops.count_request(path, reason="headers too slow", now=timezone.now())

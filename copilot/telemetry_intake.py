@@ -12,11 +12,14 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.exception import convert_exception_to_response
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from copilot.body_limit import Application, Message, Receive, Send
 from incidents import api, webhooks
+from incidents.intake import drops
 from incidents.intake.otlp import MOST_AT_ONCE
 
 View = Callable[[HttpRequest], HttpResponse]
@@ -28,6 +31,7 @@ WEBHOOKS: dict[str, View] = {
 }
 DELIVERERS = 32  # threads: they read deliveries and wait for the one that writes for all
 MOST_WAITING = 200  # deliveries of one process, those being stored included
+SECRET_ADDRESS, SHOWN_AS = "/in/", "/in/…"
 
 
 class TelemetryIntake:
@@ -67,9 +71,8 @@ class TelemetryIntake:
         body = await _body(receive)
         if body is None:
             return
-        request = ASGIRequest(scope, BytesIO(body))
         answer = sync_to_async(_answer, thread_sensitive=False, executor=threads)
-        response = await answer(view, request)
+        response = await answer(view, scope, body)
         headers = [(name.lower().encode(), value.encode("latin1")) for name, value in response.items()]
         headers.append((b"content-length", b"%d" % len(response.content)))
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
@@ -77,10 +80,10 @@ class TelemetryIntake:
 
 
 def _webhook(path: str) -> View | None:
-    """Return the view of a webhook's path; a secret address is one segment below `/in/`."""
+    """Return the view of a webhook's path. Whatever is below `/in/` is taken for a secret: no log of unknown pages may show it."""
     found = WEBHOOKS.get(path)
-    if found is None and path.startswith("/in/") and "/" not in path[4:]:
-        return partial(webhooks.deliver, token=path[4:])
+    if found is None and path.startswith(SECRET_ADDRESS):
+        return partial(webhooks.deliver, token=path.removeprefix(SECRET_ADDRESS).removesuffix("/"))
     return found
 
 
@@ -97,9 +100,24 @@ async def _body(receive: Receive) -> bytes | None:
     return b"".join(parts)
 
 
-def _answer(view: View, request: HttpRequest) -> HttpResponse:
-    """Return the view's answer; the thread's database connection is not kept for the next request, as after any other."""
+def _answer(view: View, scope: Message, body: bytes) -> HttpResponse:
+    """Return the view's answer, or what Django answers when it fails; the thread's database connection is not kept, as after any request."""
     try:
-        return view(request)
+        try:
+            request = ASGIRequest(_without_secrets(scope), BytesIO(body))
+        except (ValueError, LookupError) as error:  # Django decodes what a Content-Type names, whatever it names
+            return _unreadable(error)
+        return convert_exception_to_response(view)(request)
     finally:
         close_old_connections()
+
+
+def _without_secrets(scope: Message) -> Message:
+    """Return the request with nothing in its address that a log or an error page must not show; the views need none of it."""
+    path = SHOWN_AS if scope["path"].startswith(SECRET_ADDRESS) else scope["path"]
+    return {**scope, "path": path, "query_string": b""}
+
+
+def _unreadable(error: Exception) -> HttpResponse:
+    drops.count(what="requests", source=drops.UNKNOWN, reason="unreadable headers", n=1, now=timezone.now())
+    return HttpResponse(f"The request's headers cannot be read: {error}\n", status=400, content_type="text/plain")

@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from incidents.intake import drops
 from incidents.intake.otlp import ENCODINGS, Receipt, RefusedRequest, encoding_of, receive
 from incidents.telemetry.otlp import Encoding, Signal
 
@@ -35,6 +36,15 @@ REJECTED["metrics"] = ("rejectedDataPoints", "rejected_data_points")
 CONTENT_TYPES = {encoding: content_type for content_type, encoding in ENCODINGS.items()}
 # google.rpc.Code for each HTTP status: https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto
 CODES = {400: 3, 401: 16, 405: 12, 408: 4, 413: 8, 415: 3, 429: 8, 503: 14}
+REASONS = {
+    400: "unusable body",
+    401: "token",
+    413: "too large",
+    415: "encoding",
+    429: "busy",
+    503: "not stored",
+}  # counted
+RECORDS: dict[Signal, str] = {"traces": "spans", "logs": "log records", "metrics": "data points"}
 
 
 def _endpoint(signal: Signal) -> Callable[[HttpRequest], HttpResponse]:
@@ -77,6 +87,10 @@ def _check_sender(request: HttpRequest) -> None:
 
 
 def _acknowledgement(receipt: Receipt, *, signal: Signal, encoding: Encoding) -> HttpResponse:
+    if receipt.rejected:
+        drops.count(
+            what=RECORDS[signal], source=drops.UNKNOWN, reason="unusable record", n=receipt.rejected, now=timezone.now()
+        )
     in_json, in_protobuf = REJECTED[signal]
     if encoding == "json":
         partial = (
@@ -97,6 +111,8 @@ def _acknowledgement(receipt: Receipt, *, signal: Signal, encoding: Encoding) ->
 def _refusal(refused: RefusedRequest, *, signal: Signal, encoding: Encoding) -> HttpResponse:
     if refused.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("OTLP %s refused with %d: %s", signal, refused.status, refused)
+    if reason := REASONS.get(refused.status):
+        drops.count(what="telemetry", source=drops.UNKNOWN, reason=reason, n=1, now=timezone.now())
     code, text = CODES[refused.status], str(refused)
     body = (
         orjson.dumps({"code": code, "message": text})

@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 EVENT_HEADERS = ("X-GitHub-Event", "X-Gitlab-Event")
 ID_HEADERS = (signatures.ID, "X-GitHub-Delivery", "X-Gitlab-Event-UUID", "Idempotency-Key")
 HIDDEN = b"[token]"
-UNKNOWN = "unknown"
 
 
 @csrf_exempt
@@ -50,13 +49,13 @@ def pagerduty_change(request: HttpRequest) -> HttpResponse:
 def busy(request: HttpRequest) -> HttpResponse:
     """Turns a delivery away because so many wait for the database that this one would only wait longer."""
     refused = Refused(503, "Many deliveries wait already; send this one again.", reason="busy", retry_after=1)
-    drops.count(what="deliveries", source=UNKNOWN, reason=refused.reason, n=1, now=timezone.now())
+    drops.count(what="deliveries", source=drops.UNKNOWN, reason=refused.reason, n=1, now=timezone.now())
     return _refusal(refused, as_pagerduty=request.path.startswith("/v2/"))
 
 
 def _answered(request: HttpRequest, *, token: str, event: str) -> HttpResponse:
     now = timezone.now()
-    name = UNKNOWN
+    name = drops.UNKNOWN
     try:
         _require_post(request)
         body = request.read()

@@ -112,7 +112,7 @@ def test_the_environment_is_read_in_one_place() -> None:
 
 def test_the_domain_reads_no_clock() -> None:
     edges = re.compile(
-        r"(views|api|webhooks|tasks|copilot/delivery|consumers|management|embedded|health|signin|demo|admin|settings|events|llm)\b"
+        r"(views|api|webhooks|telemetry_intake|body_limit|header_limit|tasks|copilot/delivery|consumers|management|embedded|health|signin|demo|admin|settings|events|llm)\b"
     )
     faults = [
         f"{path}:{node.lineno}"

@@ -13,6 +13,7 @@ from psycopg import errors
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 5
+PROGRAMS = ("/api/", "/in/", "/v1/", "/v2/")  # they read JSON, whatever they say they accept
 FULL = (errors.DiskFull, errors.IoError)
 
 
@@ -42,7 +43,7 @@ def failed(request: HttpRequest) -> HttpResponse:
     failure = _failure_of(sys.exc_info()[1])
     error_id = secrets.token_hex(6)
     logger.error("error id %s: %s %s answered %d", error_id, request.method, request.path, failure.status)
-    wants_json = request.path.startswith("/api/") or "application/json" in request.headers.get("Accept", "")
+    wants_json = request.path.startswith(PROGRAMS) or "application/json" in request.headers.get("Accept", "")
     answer: HttpResponse
     if wants_json:
         body = {"type": "about:blank", "title": failure.title, "status": failure.status, "detail": failure.detail}

@@ -17,6 +17,8 @@ UPSERT = """
     VALUES (%s, %s, %s, %s, %s)
     ON CONFLICT (minute_at, what, source, reason) DO UPDATE SET count = incidents_dropcount.count + excluded.count
 """
+WHAT = {"/in/": "deliveries", "/v2/": "deliveries", "/v1/": "telemetry"}  # what is sent to a path; "requests" to others
+UNKNOWN = "unknown"  # whose
 Key = tuple[datetime, str, str, str]
 _lock = threading.Lock()
 _counted: dict[Key, int] = defaultdict(int)
@@ -36,6 +38,15 @@ def count(*, what: str, source: str, reason: str, n: int, now: datetime) -> None
         is_due = last is None or abs(now - last) >= WRITTEN_EVERY or len(_counted) > MOST_KEYS
     if is_due:
         flush(now=now)
+
+
+def count_request(path: str, *, reason: str, now: datetime) -> None:
+    """Count a request that was refused before any view saw it, so nobody knows whose it is. The thread keeps no database connection."""
+    what = next((what for prefix, what in WHAT.items() if path.startswith(prefix)), "requests")
+    try:
+        count(what=what, source=UNKNOWN, reason=reason, n=1, now=now)
+    finally:
+        connection.close()
 
 
 def write_due(*, now: datetime) -> None:

@@ -1,7 +1,11 @@
 import asyncio
 import json
 
+import pytest
+
 from copilot.body_limit import BodyLimit
+from incidents.intake import drops
+from incidents.models import DropCount
 
 
 def run(parts, *, limit=100, path="/v1/traces", headers=(), delay=0.0, seconds=5.0):
@@ -27,7 +31,8 @@ def run(parts, *, limit=100, path="/v1/traces", headers=(), delay=0.0, seconds=5
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"ok"})
 
-    limited = BodyLimit(application, limits={"/v1/": limit, "/v1/logs": 10}, otherwise=5, seconds=seconds)
+    limits = {"/v1/": limit, "/v1/logs": 10}
+    limited = BodyLimit(application, limits=limits, otherwise=5, seconds=seconds, count=lambda *_: None)
     scope = {"type": "http", "path": path, "headers": list(headers)}
     asyncio.run(limited(scope, receive, send))
     return sent, sum(seen)
@@ -64,7 +69,7 @@ def test_a_client_that_asks_first_is_refused_without_being_told_to_go_on():
         sent.append(message)
 
     scope = {"type": "http", "path": "/", "headers": [(b"content-length", b"999"), (b"expect", b"100-continue")]}
-    asyncio.run(BodyLimit(None, limits={}, otherwise=5)(scope, receive, send))
+    asyncio.run(BodyLimit(None, limits={}, otherwise=5, count=lambda *_: None)(scope, receive, send))
     assert status(sent) == 413
 
 
@@ -87,3 +92,28 @@ def test_other_connections_pass_untouched():
 
     asyncio.run(BodyLimit(application, limits={}, otherwise=0)({"type": "websocket"}, "receive", "send"))
     assert seen == [("websocket", "receive", "send")]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [("/in/secret", "deliveries"), ("/v2/enqueue", "deliveries"), ("/v1/logs", "telemetry"), ("/x", "requests")],
+)
+def test_what_is_refused_is_counted_with_its_reason(path, what):
+    async def never():
+        await asyncio.sleep(10)
+
+    async def send(message):
+        pass
+
+    async def application(scope, receive, send):
+        await receive()
+
+    drops.flush()
+    DropCount.objects.all().delete()
+    limit = BodyLimit(application, limits={}, otherwise=5, seconds=0.01)
+    for headers in ([(b"content-length", b"999"), (b"expect", b"100-continue")], []):
+        asyncio.run(limit({"type": "http", "path": path, "headers": headers}, never, send))
+    drops.flush()
+    found = DropCount.objects.filter(what=what, source="unknown", count=1)
+    assert set(found.values_list("reason", flat=True)) == {"too large", "too slow"}

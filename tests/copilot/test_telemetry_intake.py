@@ -1,13 +1,16 @@
 import asyncio
+import json
+import logging
 
 import pytest
+from django.db import OperationalError
 from django.http import HttpResponse
 
 from copilot import telemetry_intake
 from copilot.telemetry_intake import TelemetryIntake
 
 
-def run(messages, *, path="/v1/traces"):
+def run(messages, *, path="/v1/traces", content_type=b"application/json"):
     """Send messages through the intake; return what the client was sent."""
     waiting, sent = list(messages), []
 
@@ -20,7 +23,7 @@ def run(messages, *, path="/v1/traces"):
     async def pages(scope, receive, send):
         await send({"type": "http.response.start", "status": 299, "headers": []})
 
-    scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"content-type", b"application/json")]}
+    scope = {"type": "http", "method": "POST", "path": path, "headers": [(b"content-type", content_type)]}
     asyncio.run(TelemetryIntake(pages)(scope, receive, send))
     return sent
 
@@ -51,7 +54,17 @@ def test_webhooks_are_taken_past_the_pages_too(monkeypatch, path):
 def test_a_secret_address_is_one_segment(monkeypatch):
     monkeypatch.setattr(telemetry_intake.webhooks, "deliver", lambda request, token="": HttpResponse(token))
     assert run([part(b"")], path="/in/0123abcd")[1]["body"] == b"0123abcd"
-    assert run([part(b"")], path="/in/a/b")[0]["status"] == 299
+
+
+@pytest.mark.parametrize("path", ["/in/0123abcd/", "/in/0123abcd/more", "/in/0123abcd?x=\xff"])
+def test_whatever_is_below_it_stays_secret_too(monkeypatch, path):
+    seen = []
+    monkeypatch.setattr(
+        telemetry_intake.webhooks, "deliver", lambda request, token="": HttpResponse(seen.append(token), status=401)
+    )
+    assert run([part(b"")], path=path)[0]["status"] == 401
+    assert seen[0].startswith("0123abcd")
+    assert not seen[0].endswith("/")
 
 
 def test_beyond_so_many_deliveries_the_next_is_turned_away(monkeypatch):
@@ -68,3 +81,34 @@ def test_a_sender_that_has_gone_is_not_answered(monkeypatch):
 def test_other_paths_are_left_to_the_pages():
     assert [message["status"] for message in run([part(b"")], path="/v1/other")] == [299]
     assert [message["status"] for message in run([part(b"")], path="/")] == [299]
+
+
+FAILURES = [
+    (ZeroDivisionError("of 7"), 500, "Something failed here"),
+    (OperationalError("the database system is shutting down"), 503, "The database does not answer"),
+]
+
+
+@pytest.mark.parametrize("path", ["/v1/traces", "/v2/enqueue", "/in/0123abcd"])
+@pytest.mark.parametrize(("error", "status", "title"), FAILURES)
+def test_a_view_that_fails_says_so_with_an_id_that_is_in_the_log(monkeypatch, caplog, path, error, status, title):
+    def fails(request, token=""):
+        raise error
+
+    monkeypatch.setitem(telemetry_intake.VIEWS, path, fails)
+    with caplog.at_level(logging.ERROR):
+        start, answer = run([part(b"ab")], path=path)
+    said = json.loads(answer["body"])
+    assert (start["status"], said["title"]) == (status, title)
+    assert (b"retry-after" in dict(start["headers"])) is (status == 503)
+    assert said["instance"].removeprefix("urn:error:") in caplog.text
+    assert str(error) in caplog.text, "with its traceback"
+    assert "0123abcd" not in caplog.text
+
+
+def test_headers_that_django_cannot_read_are_refused(monkeypatch):
+    counted = []
+    monkeypatch.setattr("incidents.intake.drops.count", lambda **what: counted.append(what["reason"]))
+    start, answer = run([part(b"ab")], content_type=b"text/plain; charset*=nonsense''%41")
+    assert (start["status"], b"nonsense" in answer["body"]) == (400, True)
+    assert counted == ["unreadable headers"]
