@@ -38,7 +38,7 @@ def detect_live() -> None:
 def group_alerts(alert_ids: list[int]) -> None:
     """Put alerts into incidents, and write what alerts in incidents did."""
     now = timezone.now()
-    grouping.place(alert_ids, now=now, quieten=noise.quietener(now=now))
+    grouping.place(alert_ids, now=now, quieten=noise.quieten_all)
 
 
 @shared_task

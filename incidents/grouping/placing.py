@@ -1,7 +1,8 @@
 """Putting a batch of alerts into incidents: one lock, a fixed number of queries, each decision with its reasons."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from django.db import transaction
 from django.db.models import Max
@@ -15,15 +16,20 @@ from incidents.lifecycle import OVER, profiles
 from incidents.models import Alert, AlertEvent, GroupingDecision, GroupingRule
 
 Outcome = GroupingDecision.Outcome
-Quieten = Callable[[Alert, datetime], Alert.Quiet]
 SUBJECT_LENGTH, SENTENCE_LENGTH = 300, 500
 _SILENCED = {Alert.Quiet.MAINTENANCE, Alert.Quiet.SNOOZED}
+
+
+class Quieten(Protocol):
+    """Marks, on the objects and their rows, which alerts do not count for now."""
+
+    def __call__(self, alerts: Sequence[Alert], *, now: datetime) -> None: ...
 
 
 def place(alert_ids: Collection[int], *, now: datetime, quieten: Quieten | None = None) -> list[GroupingDecision]:
     """Put each alert that fires and has no open incident into one, and return the decisions, shadow ones included.
 
-    What alerts in incidents did since is written into their timelines. `quieten(alert, now)` says whether one counts for now; without it all
+    What alerts in incidents did since is written into their timelines. `quieten` marks those that do not count for now; without it all
     do. Rules that are on decide first, then affinity: the best open incident from a score of 0.5 on, else a new one. When more than 25
     incidents would open in ten minutes, the rest becomes one storm. Safe to repeat and to run twice at once.
     """
@@ -164,24 +170,22 @@ def _count_quiet(
     alerts: Sequence[Alert], quieten: Quieten, *, now: datetime
 ) -> tuple[list[Alert], list[GroupingDecision]]:
     """Return the alerts that count, and a decision for each that has become quiet just now."""
-    counting, decisions = [], []
+    before = {alert.pk: alert.quiet for alert in alerts}
+    quieten(alerts, now=now)
+    decisions = []
     for alert in alerts:
-        before = alert.quiet
-        quiet = quieten(alert, now)
-        if not quiet:
-            counting.append(alert)
-        elif quiet != before:
+        if alert.quiet and alert.quiet != before[alert.pk]:
             until = f" until {alert.quiet_until:%H:%M:%S} UTC" if alert.quiet_until else ""
             decisions.append(
                 GroupingDecision(
                     alert=alert,
                     subject=lifecycle.name_of(alert)[:SUBJECT_LENGTH],
-                    outcome=Outcome.SILENCED if quiet in _SILENCED else Outcome.HELD,
-                    sentence=f"Opened nothing{until}: {Alert.Quiet(quiet).label}",
+                    outcome=Outcome.SILENCED if alert.quiet in _SILENCED else Outcome.HELD,
+                    sentence=f"Opened nothing{until}: {Alert.Quiet(alert.quiet).label}",
                     decided_at=now,
                 )
             )
-    return counting, decisions
+    return [alert for alert in alerts if not alert.quiet], decisions
 
 
 def _decisions(placed: Sequence[Placed], *, now: datetime) -> list[GroupingDecision]:

@@ -1,9 +1,11 @@
 """Decides whether an alert counts for now, and lets it count when what kept it quiet is over."""
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Count, Max, Q
 
 from incidents.intake import outbox
 from incidents.models import Alert, AlertEvent, Hold, NeverHold, Silence
@@ -14,75 +16,82 @@ Quiet = Alert.Quiet
 FLAPS, FLAPS_WITHIN, CALM_AFTER = 4, timedelta(minutes=30), timedelta(minutes=30)
 LEARNED_FROM = timedelta(days=90)
 MOST_EVENTS = 4_000  # the newest that an estimate looks at
-A_MESSAGE, MOST_RELEASED = 100, 5_000
+A_MESSAGE, A_STATEMENT, MOST_RELEASED = 100, 500, 5_000
 
 
 def quieten(alert: Alert, *, now: datetime) -> Alert.Quiet:
     """Say why a firing alert does not count for now, "" when it does, and keep that and its end on the row (and on `alert`)."""
-    return _Quietener(now=now)(alert, now)
+    quieten_all([alert], now=now)
+    return Quiet(alert.quiet)
 
 
-def quietener(*, now: datetime) -> Callable[[Alert, datetime], Alert.Quiet]:
-    """Return `quieten` for many alerts: what they share is asked for once."""
-    return _Quietener(now=now)
+def quieten_all(alerts: Sequence[Alert], *, now: datetime) -> None:
+    """Keep on each alert, and on its row, why it does not count for now and until when; the queries are as many for one as for thousands."""
+    judge = _Judge(alerts, now=now)
+    changed, holds = [], []
+    for alert in alerts:
+        quiet, until, hold = judge(alert)
+        if hold is not None:
+            holds.append(hold)
+        if (alert.quiet, alert.quiet_until) != (quiet, until):
+            alert.quiet, alert.quiet_until = quiet, until
+            changed.append(alert)
+    Hold.objects.filter(pk__in=judge.over, ended_at=None).update(ended_at=now, outcome=Hold.Outcome.REAL)
+    Hold.objects.bulk_create(holds, ignore_conflicts=True)  # another worker held it in the same moment
+    Alert.objects.bulk_update(changed, ["quiet", "quiet_until"], batch_size=A_STATEMENT)
 
 
-class _Quietener:
-    """Remembers, for one batch, the silences in force and what was learned of each name."""
+class _Judge:
+    """Knows, for one batch, the silences in force, each alert's recent changes and last hold, and what was learned of each name."""
 
-    def __init__(self, *, now: datetime) -> None:
+    def __init__(self, alerts: Sequence[Alert], *, now: datetime) -> None:
+        self.now = now
         self.silences = silences.in_force(now=now)
         self.never = set(NeverHold.objects.values_list("source_id", "name"))
-        self._episodes: dict[tuple[int, str], list[Episode]] = {}
+        self.over: list[int] = []  # holds whose time is up though nobody has ended them
+        firing = [alert for alert in alerts if alert.status == Alert.Status.FIRING and not _is_grave(alert)]
+        self._calm_at = _calm_at([alert.pk for alert in firing], now=now)
+        last = Hold.objects.filter(alert__in=firing).order_by("alert_id", "-began_at").distinct("alert_id")
+        self._last = {hold.alert_id: hold for hold in last}
+        self._ended_at = _ended_at(self._last)
+        self._curves = _curves({(a.source_id, a.name) for a in firing} - self.never, now=now)
 
-    def __call__(self, alert: Alert, now: datetime) -> Alert.Quiet:
-        quiet, until = self._judge(alert, now=now)
-        if (alert.quiet, alert.quiet_until) != (quiet, until):
-            Alert.objects.filter(pk=alert.pk).update(quiet=quiet, quiet_until=until)
-            alert.quiet, alert.quiet_until = quiet, until
-        return quiet
-
-    def _judge(self, alert: Alert, *, now: datetime) -> tuple[Alert.Quiet, datetime | None]:
+    def __call__(self, alert: Alert) -> tuple[Alert.Quiet, datetime | None, Hold | None]:
+        """Return why the alert is quiet, until when, and a hold that begins with it."""
         if alert.status != Alert.Status.FIRING:
-            return Quiet.NO, None
+            return Quiet.NO, None, None
         silence = silences.first_match(alert, self.silences)
         if silence is not None:
             is_window = silence.kind == Silence.Kind.MAINTENANCE
-            return (Quiet.MAINTENANCE if is_window else Quiet.SNOOZED), silence.ends_at
-        if alert.severity <= 1 or alert.has_user_impact:
-            return Quiet.NO, None
-        calm_at = _calm_at(alert, now=now)
+            return (Quiet.MAINTENANCE if is_window else Quiet.SNOOZED), silence.ends_at, None
+        if _is_grave(alert):
+            return Quiet.NO, None, None
+        calm_at = self._calm_at.get(alert.pk)
         if calm_at is not None:
-            return Quiet.FLAPPING, calm_at
-        until = self._hold(alert, now=now)
-        return (Quiet.HELD, until) if until else (Quiet.NO, None)
+            return Quiet.FLAPPING, calm_at, None
+        until, hold = self._hold(alert)
+        return (Quiet.HELD, until, hold) if until else (Quiet.NO, None, None)
 
-    def _hold(self, alert: Alert, *, now: datetime) -> datetime | None:
-        """Return until when the alert is held, None when it is not; a new hold is written down with what it rests on."""
-        last = alert.holds.first()
+    def _hold(self, alert: Alert) -> tuple[datetime | None, Hold | None]:
+        """Return until when the alert is held, None when it is not, and the new hold, if it is one, with what it rests on."""
+        last = self._last.get(alert.pk)
         if last is not None and last.ended_at is None:
-            if last.until > now:
-                return last.until
-            Hold.objects.filter(pk=last.pk, ended_at=None).update(ended_at=now, outcome=Hold.Outcome.REAL)
-            return None
-        if (alert.source_id, alert.name) in self.never or (last is not None and not _has_ended_since(alert, last)):
-            return None
-        lasted = timedelta(0) if alert.clock_skew_seconds > 0 else max(now - alert.starts_at, timedelta(0))
-        found = survival.estimate(self._past(alert, now=now), lasted=lasted, now=now)
+            if last.until > self.now:
+                return last.until, None
+            self.over.append(last.pk)
+            return None, None
+        # The episode that was held goes on: an alert is held once an episode.
+        if last is not None and self._ended_at.get(alert.pk, last.began_at) <= last.began_at:
+            return None, None
+        curve = self._curves.get((alert.source_id, alert.name))
+        if curve is None:
+            return None, None
+        lasted = timedelta(0) if alert.clock_skew_seconds > 0 else max(self.now - alert.starts_at, timedelta(0))
+        found = curve.estimate(lasted=lasted)
         if found.hold is None:
-            return None
-        until = now - lasted + found.hold
-        Hold.objects.bulk_create(
-            [Hold(alert=alert, began_at=now, until=until, episodes=found.episodes, share=found.share)],
-            ignore_conflicts=True,  # another worker held it in the same moment
-        )
-        return until
-
-    def _past(self, alert: Alert, *, now: datetime) -> list[Episode]:
-        key = alert.source_id, alert.name
-        if key not in self._episodes:
-            self._episodes[key] = episodes_of(source_id=alert.source_id, name=alert.name, now=now)
-        return self._episodes[key]
+            return None, None
+        until = self.now - lasted + found.hold
+        return until, Hold(alert=alert, began_at=self.now, until=until, episodes=found.episodes, share=found.share)
 
 
 def episodes_of(*, source_id: int, name: str, now: datetime) -> list[Episode]:
@@ -95,22 +104,54 @@ def episodes_of(*, source_id: int, name: str, now: datetime) -> list[Episode]:
     return survival.episodes_of(sorted(newest))
 
 
-def _calm_at(alert: Alert, *, now: datetime) -> datetime | None:
-    """Return when a flapping alert will have been calm for half an hour; None when it does not flap.
+def _is_grave(alert: Alert) -> bool:
+    return alert.severity <= 1 or alert.has_user_impact
+
+
+def _curves(names: Collection[tuple[int, str]], *, now: datetime) -> dict[tuple[int, str], survival.Curve]:
+    """Return what was learned of each (source, name) whose alerts were seen to end often enough to say something."""
+    resolved = Count("pk", filter=Q(status=Alert.Status.RESOLVED))
+    often = (
+        AlertEvent.objects.filter(
+            alert__source__in={source for source, _ in names},
+            alert__name__in={name for _, name in names},
+            at__gte=now - LEARNED_FROM,
+        )
+        .order_by()
+        .values("alert__source_id", "alert__name")
+        .annotate(resolved=resolved)
+        .filter(resolved__gte=survival.LEAST_EPISODES)
+        .values_list("alert__source_id", "alert__name")
+    )
+    return {
+        (source, name): survival.Curve(episodes_of(source_id=source, name=name, now=now), now=now)
+        for source, name in often
+        if (source, name) in names
+    }
+
+
+def _calm_at(alerts: Collection[int], *, now: datetime) -> dict[int, datetime]:
+    """Return when each flapping alert will have been calm for half an hour.
 
     The changes must have come within half an hour and lie as close together by the sender's clock, however that is set: history that
     is told late at once is no flapping.
     """
-    recent = AlertEvent.objects.filter(alert=alert, received_at__gt=now - FLAPS_WITHIN).order_by("-at")
-    newest = list(recent.values_list("at", "received_at")[:FLAPS])
-    if len(newest) < FLAPS or newest[0][0] - newest[-1][0] > FLAPS_WITHIN:
-        return None
-    return max(received_at for _, received_at in newest) + CALM_AFTER
+    changes: dict[int, list[tuple[datetime, datetime]]] = defaultdict(list)
+    recent = AlertEvent.objects.filter(alert__in=alerts, received_at__gt=now - FLAPS_WITHIN).order_by("-at")
+    for alert, at, received_at in recent.values_list("alert_id", "at", "received_at"):
+        if len(changes[alert]) < FLAPS:
+            changes[alert].append((at, received_at))
+    return {
+        alert: max(received_at for _, received_at in newest) + CALM_AFTER
+        for alert, newest in changes.items()
+        if len(newest) == FLAPS and newest[0][0] - newest[-1][0] <= FLAPS_WITHIN
+    }
 
 
-def _has_ended_since(alert: Alert, hold: Hold) -> bool:
-    """Whether the episode that was held is over, so that this is another one: an alert is held once an episode."""
-    return AlertEvent.objects.filter(alert=alert, status=Alert.Status.RESOLVED, received_at__gt=hold.began_at).exists()
+def _ended_at(alerts: Collection[int]) -> dict[int, datetime]:
+    """Return when each alert was last told to be over."""
+    ends = AlertEvent.objects.filter(alert__in=alerts, status=Alert.Status.RESOLVED).order_by()
+    return dict(ends.values_list("alert_id").annotate(Max("received_at"))) if alerts else {}
 
 
 def release_due(*, now: datetime) -> int:

@@ -78,30 +78,46 @@ def episodes_of(events: Iterable[tuple[int, datetime, str, bool]]) -> list[Episo
     return sorted(found, key=lambda episode: episode.began_at)
 
 
-def estimate(episodes: Sequence[Episode], *, lasted: timedelta = timedelta(0), now: datetime) -> Estimate:
-    """Return the estimate for an alert that has been firing for `lasted` already."""
-    ended = [episode.seconds(now=now) for episode in episodes if episode.ended_at is not None]
-    going_on = [episode.seconds(now=now) for episode in episodes if episode.ended_at is None]
-    if len(ended) < LEAST_EPISODES:
-        return Estimate(len(ended), None, 0.0, 0.0, 1.0)
-    from scipy.stats import CensoredData, ecdf  # here, because it takes a second that few processes need to spend
+class Curve:
+    """What past episodes of one name say, made once and asked for many alerts."""
 
-    survival = ecdf(CensoredData(uncensored=np.array(ended), right=np.array(going_on))).sf
-    still = float(survival.evaluate(lasted.total_seconds())) if lasted else 1.0
-    if still <= 0:  # it has lasted longer than any before
-        return Estimate(len(ended), None, 0.0, 0.0, 1.0)
-    with warnings.catch_warnings():  # before the first end and after the last there is no interval; `_at` allows for it
-        warnings.simplefilter("ignore", RuntimeWarning)
-        interval = survival.confidence_interval(confidence_level=CONFIDENCE, method="log-log")
-    chosen, hold = HOLDS[-1], None
-    for candidate in HOLDS:
-        if candidate > lasted and 1 - float(survival.evaluate(candidate.total_seconds())) / still >= LEAST_SHARE:
-            chosen = hold = candidate
-            break
-    seconds = chosen.total_seconds()
-    shares = [1 - _at(curve, seconds) / still for curve in (survival, interval.high, interval.low)]
-    share, low, high = (min(max(value, 0.0), 1.0) for value in shares)
-    return Estimate(len(ended), hold, share, min(low, share), max(high, share))
+    def __init__(self, episodes: Sequence[Episode], *, now: datetime) -> None:
+        ended = [episode.seconds(now=now) for episode in episodes if episode.ended_at is not None]
+        going_on = [episode.seconds(now=now) for episode in episodes if episode.ended_at is None]
+        self.ended = len(ended)
+        self._nothing = Estimate(self.ended, None, 0.0, 0.0, 1.0)
+        if self.ended < LEAST_EPISODES:
+            return
+        from scipy.stats import CensoredData, ecdf  # here, because it takes a second that few processes need to spend
+
+        self._still = ecdf(CensoredData(uncensored=np.array(ended), right=np.array(going_on))).sf
+        with (
+            warnings.catch_warnings()
+        ):  # before the first end and after the last there is no interval; `_at` allows for it
+            warnings.simplefilter("ignore", RuntimeWarning)
+            self._interval = self._still.confidence_interval(confidence_level=CONFIDENCE, method="log-log")
+
+    def estimate(self, *, lasted: timedelta = timedelta(0)) -> Estimate:
+        """Return the estimate for an alert that has been firing for `lasted` already."""
+        if self.ended < LEAST_EPISODES:
+            return self._nothing
+        still = _at(self._still, lasted.total_seconds()) if lasted else 1.0
+        if still <= 0:  # it has lasted longer than any before
+            return self._nothing
+        chosen, hold = HOLDS[-1], None
+        for candidate in HOLDS:
+            if candidate > lasted and 1 - _at(self._still, candidate.total_seconds()) / still >= LEAST_SHARE:
+                chosen = hold = candidate
+                break
+        seconds = chosen.total_seconds()
+        curves = (self._still, self._interval.high, self._interval.low)
+        share, low, high = (min(max(1 - _at(curve, seconds) / still, 0.0), 1.0) for curve in curves)
+        return Estimate(self.ended, hold, share, min(low, share), max(high, share))
+
+
+def estimate(episodes: Sequence[Episode], *, lasted: timedelta = timedelta(0), now: datetime) -> Estimate:
+    """Return the estimate for an alert that has been firing for `lasted` already, from past episodes of its name."""
+    return Curve(episodes, now=now).estimate(lasted=lasted)
 
 
 def _at(curve: object, seconds: float) -> float:

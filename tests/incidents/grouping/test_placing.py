@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from threading import Barrier
@@ -168,10 +169,10 @@ def test_an_alert_that_fires_anew_after_the_incident_was_resolved_opens_another(
 
 
 def test_a_quiet_alert_opens_nothing_and_says_so_once() -> None:
-    def held(one: Alert, now: datetime) -> Alert.Quiet:
-        Alert.objects.filter(pk=one.pk).update(quiet=Alert.Quiet.HELD)
-        one.quiet = Alert.Quiet.HELD
-        return Alert.Quiet.HELD
+    def held(alerts: Sequence[Alert], *, now: datetime) -> None:
+        for one in alerts:
+            one.quiet = Alert.Quiet.HELD
+            one.save()
 
     one = alert()
     [decision] = grouping.place([one.pk], now=at(5), quieten=held)
