@@ -11,6 +11,7 @@ from django.db import DatabaseError, InterfaceError, connection
 log = logging.getLogger(__name__)
 
 WRITTEN_EVERY = timedelta(seconds=1)
+AWAY = timedelta(seconds=10)  # after a write that failed no request waits for another try for so long
 MOST_KEYS = 1_000  # different counts kept in memory; beyond, they are written at once
 UPSERT = """
     INSERT INTO incidents_dropcount (minute_at, what, source, reason, count)
@@ -22,6 +23,7 @@ UNKNOWN = "unknown"  # whose
 Key = tuple[datetime, str, str, str]
 _lock = threading.Lock()
 _counted: dict[Key, int] = defaultdict(int)
+_failed_at: datetime | None = None
 _written: dict[tuple[str, str, str], datetime] = {}  # when each kind of drop was last written by this process
 
 
@@ -36,7 +38,8 @@ def count(*, what: str, source: str, reason: str, n: int, now: datetime) -> None
         _counted[now.replace(second=0, microsecond=0), *kind] += n
         last = _written.get(kind)
         is_due = last is None or abs(now - last) >= WRITTEN_EVERY or len(_counted) > MOST_KEYS
-    if is_due:
+        is_away = _failed_at is not None and abs(now - _failed_at) < AWAY
+    if is_due and not is_away:
         flush(now=now)
 
 
@@ -57,7 +60,9 @@ def write_due(*, now: datetime) -> None:
 
 def flush(*, now: datetime | None = None) -> None:
     """Write what was counted."""
+    global _failed_at
     with _lock:
+        _failed_at = None
         waiting = dict(_counted)
         _counted.clear()
         if now is not None:
@@ -72,6 +77,7 @@ def flush(*, now: datetime | None = None) -> None:
     except (DatabaseError, InterfaceError) as error:
         log.warning("drop counts wait in memory: %s", str(error).strip().partition("\n")[0])
         with _lock:
+            _failed_at = now
             if len(_counted) <= MOST_KEYS:
                 for key, n in waiting.items():
                     _counted[key] += n

@@ -232,6 +232,7 @@ def test_a_database_that_is_down_means_come_back_later(start_site, client):
     site.child.stop()
 
 
+@pytest.mark.django_db
 def test_a_full_disk_means_come_back_later(settings, monkeypatch, rf):
     import psycopg
 
@@ -255,6 +256,7 @@ def test_a_full_disk_means_come_back_later(settings, monkeypatch, rf):
     store.drop_schema()
 
 
+@pytest.mark.django_db
 def test_too_many_requests_at_once_are_asked_to_come_back(monkeypatch, rf):
     from incidents import api
     from incidents.intake import otlp

@@ -40,8 +40,10 @@ def test_nothing_is_lost_while_the_database_is_away(monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patched:
         patched.setattr("incidents.intake.drops.connection.cursor", away)
         drop("while away")
-    drops.flush()
-    assert counted() == {("alerts", "drops test", "while away"): 2}
+    drop("while away", seconds=5)
+    assert counted() == {}, "nobody waits for a second try so soon"
+    drop("while away", seconds=11)
+    assert counted() == {("alerts", "drops test", "while away"): 6}
 
 
 def test_minutes_are_apart() -> None:
