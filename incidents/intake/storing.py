@@ -22,8 +22,8 @@ from incidents.models import AlertSource
 A_MESSAGE = 100  # alert ids
 TOGETHER = 100  # deliveries in one transaction
 KEEP_RAW = """
-    INSERT INTO incidents_rawevent (source_id, delivery_id, received_at, content_type, body, alerts, problem, times)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+    INSERT INTO incidents_rawevent (source_id, delivery_id, received_at, content_type, event, body, alerts, problem, times)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (source_id, delivery_id) DO UPDATE SET
         times = incidents_rawevent.times + excluded.times,
         received_at = greatest(incidents_rawevent.received_at, excluded.received_at)
@@ -161,8 +161,9 @@ def _keep(job: _Job, *, times: int) -> int:
 def _keep_raw(source: AlertSource, delivery: Delivery, *, items: int, problem: str, times: int, now: datetime) -> int:
     """Keep the bytes; return how often they came."""
     content_type = clean(delivery.content_type, most_bytes=100)
+    event = clean(delivery.event, most_bytes=60)
     said = clean(problem, most_bytes=4_000)
-    values = [source.pk, _known_by(delivery), now, content_type, delivery.body, items, said, times]
+    values = [source.pk, _known_by(delivery), now, content_type, event, delivery.body, items, said, times]
     [(came,)] = statements.run(KEEP_RAW, values)
     return int(came)
 

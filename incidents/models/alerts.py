@@ -67,6 +67,8 @@ class RawEvent(models.Model):
     received_at = models.DateTimeField()  # the last time, when a body without an id of its own came again
     times = models.PositiveIntegerField(default=1)
     content_type = models.CharField(max_length=100, blank=True)
+    # What the address or the vendor's header calls the event; without it some bodies could not be read again.
+    event = models.CharField(max_length=60, blank=True, default="", db_default="")
     body = models.BinaryField()
     alerts = models.PositiveIntegerField(default=0)
     problem = models.TextField(blank=True)  # what could not be used of it, and why

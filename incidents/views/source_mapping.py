@@ -117,8 +117,9 @@ def source_delivery(request: HttpRequest, pk: int, delivery_id: int) -> HttpResp
 def source_delivery_again(request: HttpRequest, pk: int, delivery_id: int) -> HttpResponse:
     """Take a kept delivery in again, read with the mapping of now."""
     raw = get_object_or_404(RawEvent.objects.select_related("source"), pk=delivery_id, source_id=pk)
+    kept = Delivery(bytes(raw.body), content_type=raw.content_type, event=raw.event)
     try:
-        receipt = read_again(raw.source, Delivery(bytes(raw.body)), now=timezone.now())
+        receipt = read_again(raw.source, kept, now=timezone.now())
     except Refused as refused:
         messages.error(request, f"It still cannot be used. {refused}")
     else:

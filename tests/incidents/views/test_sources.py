@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from incidents.intake import drops
-from incidents.models import AlertSource, RawEvent, SourceToken
+from incidents.models import AlertSource, Change, RawEvent, SourceToken
 from incidents.views.source_snippets import SNIPPETS
 from tests import cast
 from tests.incidents.intake import senders
@@ -140,6 +140,23 @@ def test_a_delivery_is_shown_masked_and_escaped_and_can_be_read_again(browser: C
     AlertSource.objects.update(mapping={"name": "check"})
     assert "Read again: 1 alerts" in said(browser.post(f"{path}again/", follow=True))
     assert source.alerts.count() == 1
+
+
+def test_what_a_header_or_the_address_said_is_known_when_it_is_read_again(browser: Client) -> None:
+    _, token = senders.source("pagerduty")
+    change = {"routing_key": token, "payload": {"summary": "Build 7 deployed", "source": "payments"}}
+    post = {"content_type": "application/json"}
+    assert browser.post("/v2/change/enqueue", json.dumps(change), **post).status_code == 202
+    _, token = senders.source("github")
+    deployed = json.dumps(senders.github("success", at=timezone.now()))
+    header = {"headers": {"X-GitHub-Event": "deployment_status"}}
+    assert browser.post(f"/in/{token}", deployed, **post, **header).status_code == 202
+    assert Change.objects.count() == 2
+    Change.objects.all().delete()
+    for raw in RawEvent.objects.all():
+        page = browser.post(f"/settings/sources/{raw.source_id}/deliveries/{raw.pk}/again/", follow=True)
+        assert "Read again: 0 alerts, 1 changes, 0 refused." in said(page)
+    assert Change.objects.count() == 2
 
 
 def test_what_was_refused_is_counted_on_the_page(browser: Client) -> None:
