@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from incidents.localization.log_templates import TemplatedLines
-from incidents.localization.significance import MIX_SPREAD, Floats, share_sigmas, strength
+from incidents.localization.significance import MIX_SPREAD, Floats, distinct, share_sigmas, strength
 from incidents.localization.traces import TraceView
 from incidents.telemetry.datamodel import LogRecord
 
@@ -114,15 +114,18 @@ def _events(view: TraceView, *, lines: Sequence[LogRecord], templates: Templated
     failed = np.stack([origin, np.full(len(origin), width + len(templates.texts))])
     row, event = np.concatenate([calls, wrote, failed], axis=1)
     names = width + len(templates.texts) + 1
-    pairs = np.unique(row * names + event)
-    used, number = np.unique(pairs % names, return_inverse=True)
-    return _Events(pairs // names, number, [_name(view, templates, width, int(one)) for one in used])
+    pairs = distinct(row * names + event)
+    happened = np.bincount(pairs % names, minlength=names) > 0
+    number = (np.cumsum(happened) - 1)[pairs % names]
+    meanings = [_name(view, templates, width, one) for one in np.flatnonzero(happened).tolist()]
+    return _Events(pairs // names, number, meanings)
 
 
 def _owners_known(view: TraceView, templates: TemplatedLines, written_by: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Return which lines are of a service that also wrote lines before: where logging only began, nothing can be compared."""
     written_before = (written_by >= 0) & view.before[written_by]
-    known = {templates.owners[number] for number in np.unique(templates.template[written_before]).tolist()}
+    numbers = np.flatnonzero(np.bincount(templates.template[written_before], minlength=len(templates.texts)))
+    known = {templates.owners[number] for number in numbers.tolist()}
     spoken = np.array([owner in known for owner in templates.owners], dtype=np.bool_)
     return spoken[templates.template] if len(templates.texts) else np.zeros(len(written_by), dtype=np.bool_)
 

@@ -28,7 +28,9 @@ MAX_FINDINGS, MAX_RULED_OUT = 8, 6
 MAX_LINES = 20_000
 # A fault that a change brought shows within this time, or at the next peak, when it is no longer told apart by its time.
 CHANGED_BEFORE = timedelta(minutes=15)
-REQUESTS_BEFORE = timedelta(minutes=10)
+# Requests before it to compare with: fewer minutes of a busy system say as much, but never so few that a slow start hides in them.
+MOST_BEFORE, LEAST_BEFORE = timedelta(minutes=10), timedelta(minutes=5)
+ENOUGH_SPANS = 50_000
 ALL_MODALITIES = frozenset({Modality.METRICS, Modality.TRACES, Modality.LOGS})
 # What one unit of strength stands for beside the suspects: the chance that nobody seen here is at fault.
 NOBODY = 1.0
@@ -71,28 +73,48 @@ def fetch(
     baseline_window: Window | None = None,
 ) -> Material:
     """Return everything that ranking looks at. Raises TelemetryError when a backend cannot answer, ValueError without a baseline's window."""
-    usual = baseline_window or getattr(baseline, "window", None)
-    if baseline is not None and not isinstance(usual, Window):
+    usual = _window_of(baseline, baseline_window)
+    looked_at = Window(min(reference.start, incident.start), max(reference.end, incident.end))
+    metrics = backend.fetch_metrics(looked_at)
+    spans = backend.fetch_spans(incident)
+    recent = _recent(reference, spans_per_second=len(spans) / incident.seconds)
+    return Material(
+        metrics=(
+            baseline.fetch_metrics(usual) if baseline and usual else [],
+            _between(metrics, reference),
+            _between(metrics, incident),
+        ),
+        spans=(baseline.fetch_spans(usual) if baseline and usual else None, backend.fetch_spans(recent), spans),
+        lines=(
+            baseline.fetch_logs(usual, limit=MAX_LINES) if baseline and usual else [],
+            backend.fetch_logs(recent, limit=MAX_LINES),
+            backend.fetch_logs(incident, limit=MAX_LINES),
+        ),
+        changes=backend.fetch_changes(Window(incident.start - CHANGED_BEFORE, incident.end)),
+        seconds=(usual.seconds if usual else 0.0, recent.seconds, incident.seconds),
+    )
+
+
+def _window_of(baseline: TelemetryBackend | None, given: Window | None) -> Window | None:
+    if baseline is None:
+        return None
+    window = given or getattr(baseline, "window", None)
+    if not isinstance(window, Window):
         raise ValueError(
             f"{baseline.name} has no window of its own: pass baseline_window, the fault-free time to compare with."
         )
-    asked = (
-        [(baseline, usual)] if baseline is not None and isinstance(usual, Window) else []
-    ) + [(backend, reference), (backend, incident)]  # fmt: skip
-    metrics = [one.fetch_metrics(window) for one, window in asked]
-    # Requests are many: minutes of them tell what is usual, where a gauge needs its hour.
-    recent = Window(max(reference.start, reference.end - REQUESTS_BEFORE), reference.end)
-    asked[-2] = (backend, recent)
-    spans = [one.fetch_spans(window) for one, window in asked]
-    lines = [one.fetch_logs(window, limit=MAX_LINES) for one, window in asked]
-    known = len(asked) == 3
-    return Material(
-        metrics=(metrics[0] if known else [], metrics[-2], metrics[-1]),
-        spans=(spans[0] if known else None, spans[-2], spans[-1]),
-        lines=(lines[0] if known else [], lines[-2], lines[-1]),
-        changes=backend.fetch_changes(Window(incident.start - CHANGED_BEFORE, incident.end)),
-        seconds=(usual.seconds if isinstance(usual, Window) else 0.0, recent.seconds, incident.seconds),
-    )
+    return window
+
+
+def _recent(reference: Window, *, spans_per_second: float) -> Window:
+    """Return the end of the reference in which enough requests came to know what they usually do; a gauge needs all of it."""
+    enough = timedelta(seconds=ENOUGH_SPANS / max(spans_per_second, 1e-9)) if spans_per_second else MOST_BEFORE
+    length = min(max(enough, LEAST_BEFORE), MOST_BEFORE)
+    return Window(max(reference.start, reference.end - length), reference.end)
+
+
+def _between(series: Sequence[MetricSeries], window: Window) -> list[MetricSeries]:
+    return [part for one in series if len((part := one.between(window)).times)]
 
 
 def rank_material(material: Material, *, use: frozenset[Modality] = ALL_MODALITIES) -> Ranking:

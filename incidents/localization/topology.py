@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from incidents.localization.significance import distinct
 from incidents.localization.traces import TraceView
 
 Edges = frozenset[tuple[str, str]]
@@ -12,8 +13,8 @@ def edges(view: TraceView) -> Edges:
     rows = np.flatnonzero(view.crosses)
     services = view.table.services
     width = len(services)
-    pairs = np.unique(view.table.service[view.parent[rows]].astype(np.int64) * width + view.table.service[rows])
-    return frozenset((services[pair // width], services[pair % width]) for pair in pairs.tolist())
+    pairs = view.table.service[view.parent[rows]].astype(np.int64) * width + view.table.service[rows]
+    return frozenset((services[pair // width], services[pair % width]) for pair in distinct(pairs).tolist())
 
 
 def downstream(service: str, *, edges: Edges) -> frozenset[str]:

@@ -83,7 +83,8 @@ class TraceView:
         would be invisible, and its callers would be blamed for the time they waited and the errors they got.
         """
         table, width = self.table, len(self.table.services)
-        answered = np.unique(self.parent[self.crosses & self.before])
+        answered = np.zeros(len(self), dtype=np.bool_)
+        answered[self.parent[self.crosses & self.before]] = True
         arrivals = np.flatnonzero(self.crosses & self.before)
         size = self.codes
         tried = np.bincount(self.code[self.before], minlength=size)
@@ -120,15 +121,13 @@ class TraceView:
 
     def descends_to(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return, shape (n,), which spans have one of the rows below them in their trace."""
-        above = np.zeros(len(self), dtype=np.bool_)
-        current = np.unique(self.parent[rows])
-        current = current[current >= 0]
-        while len(current):
-            fresh = current[~above[current]]
-            above[fresh] = True
-            current = np.unique(self.parent[fresh])
-            current = current[current >= 0]
-        return above
+        above = np.zeros(len(self) + 1, dtype=np.bool_)  # the last place stands for the roots' parents, which are none
+        above[-1] = True
+        current = self.parent[rows]
+        while len(current := current[~above[current]]):
+            above[current] = True
+            current = self.parent[current]
+        return above[:-1]
 
 
 def join(*, baseline: SpanTable | None, reference: SpanTable, incident: SpanTable) -> TraceView:
