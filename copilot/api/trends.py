@@ -14,6 +14,7 @@ from copilot.api.shapes import REFUSALS, ProblemShape
 from incidents.models import Incident
 from incidents.mttr import Estimate
 from incidents.trends import population, times
+from incidents.trends.recent import minute
 
 router = Router(tags=["trends"])
 USUAL = timedelta(days=90)
@@ -66,7 +67,7 @@ class TrendsShape(Schema):
 @router.get("/trends", auth=READ_TRENDS, response={200: TrendsShape, REFUSALS: ProblemShape})
 def get_trends(request: HttpRequest, which: Query[TrendFilter]) -> Any:
     """Read how long it took to detect, acknowledge, mitigate and restore."""
-    now = timezone.now()
+    now = minute(timezone.now())
     end = which.end or now
     start = which.start or end - USUAL
     if not timedelta(0) < end - start <= LONGEST:

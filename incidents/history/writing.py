@@ -16,6 +16,7 @@ from incidents.history.world import CREWS, PREFIX, SOURCE, SUFFIX
 from incidents.models import (
     Alert,
     AlertDay,
+    AlertMonth,
     AlertEvent,
     AlertSource,
     GroupingDecision,
@@ -87,6 +88,7 @@ def remove() -> int:
         gone = Incident.objects.filter(is_demo=True).count()
         Incident.objects.filter(is_demo=True).delete()
         AlertDay.objects.filter(is_demo=True).delete()
+        AlertMonth.objects.filter(is_demo=True).delete()
         Team.objects.filter(name__in=[crew.name for crew in CREWS], name__endswith=SUFFIX).delete()
         User.objects.filter(username__in=[p for crew in CREWS for p in crew.people], is_active=False).delete()
     return gone

@@ -1,6 +1,6 @@
 """The records of the incidents app, one module a subject."""
 
-from incidents.models.alert_day import AlertDay
+from incidents.models.alert_day import AlertDay, AlertMonth
 from incidents.models.alerts import (
     Alert,
     AlertEvent,
@@ -22,6 +22,7 @@ __all__ = [
     "Alert",
     "AlertDay",
     "AlertEvent",
+    "AlertMonth",
     "AlertSource",
     "Anomaly",
     "Change",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Count, Max, Min, Q, QuerySet, Sum
+from django.db.models import Max, Min, Q, QuerySet, Sum
 
-from incidents.models import AlertDay, AlertEvent, GroupingDecision
-from incidents.trends.population import NO_TEAM, Choice
+from incidents.models import AlertDay, AlertEvent, AlertMonth, GroupingDecision
+from incidents.trends.population import NO_TEAM, Choice, raw_rows
+from incidents.trends.recent import Recent
 
 SHOWN = 20
 FLAPS = 4  # firings of one alert in a day from which it flaps
@@ -41,6 +43,14 @@ SELECT %(day)s, alert.name, alert.service, alert.team, alert.is_demo,
          GROUP BY alert_id) AS of_alert
   JOIN incidents_alert AS alert ON alert.id = of_alert.alert_id
  GROUP BY alert.name, alert.service, alert.team, alert.is_demo
+"""
+
+_ADD_UP_MONTH = """
+INSERT INTO incidents_alertmonth
+       (month, name, service, team, is_demo, firings, flapping, opened, joined, held, silenced)
+SELECT %(month)s, name, service, team, is_demo, sum(firings), sum(flapping), sum(opened), sum(joined), sum(held), sum(silenced)
+  FROM incidents_alertday WHERE day >= %(month)s AND day < %(next)s
+ GROUP BY name, service, team, is_demo
 """
 
 
@@ -97,6 +107,8 @@ def add_up(*, now: datetime, since: date | None = None) -> int:
     days = list(_days(since or _first_day(), now=now))
     for day in days:
         _add_up_day(day)
+    for month in sorted({day.replace(day=1) for day in days}):
+        _add_up_month(month)
     return len(days)
 
 
@@ -129,30 +141,58 @@ def _add_up_day(day: date) -> None:
         cursor.execute(_ADD_UP, values)
 
 
-def noise(choice: Choice) -> Noise:
+def _add_up_month(month: date) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('incidents_alertday'))")
+        AlertMonth.objects.filter(month=month).delete()
+        cursor.execute(_ADD_UP_MONTH, {"month": month, "next": _next_month(month)})
+
+
+def _next_month(day: date) -> date:
+    """Return the first day of the month after the day's."""
+    return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+
+
+def noise(choice: Choice, *, now: datetime) -> Noise:
     """Return the choice's alerts by name, by the UTC days it touches; severity and cause do not apply to alerts."""
-    rows = _days_of(choice)
-    sums = [Sum(name) for name in _COUNTS]
-    found = (
-        rows.order_by().values_list("name").annotate(*sums).values_list("name", *(f"{name}__sum" for name in _COUNTS))
-    )
-    by_name = [(name, counts) for name, *counts in found]
-    totals = {name: sum(counts[place] for _, counts in by_name) for place, name in enumerate(_COUNTS)}
-    loudest = sorted(by_name, key=lambda named: (-named[1][0], named[0]))[:SHOWN]
-    # Different services are counted for those shown only: it takes a sort.
-    among = rows.order_by().filter(name__in=[name for name, _ in loudest])
-    services = dict(among.values_list("name").annotate(services=Count("service", distinct=True)))
-    names = tuple(NoisyName(name, services.get(name, 0), *counts) for name, counts in loudest)
+    key = choice.start.date(), _last_day(choice), choice.service, choice.team, choice.with_demo
+    return _recent.get(key, lambda: _noise(choice), now=now)
+
+
+_recent: Recent[Noise] = Recent(most=64)
+
+
+def _noise(choice: Choice) -> Noise:
+    by_name: dict[str, list[int]] = defaultdict(lambda: [0] * len(_COUNTS))
+    services: dict[str, set[str]] = defaultdict(set)
+    for rows in _parts(choice):
+        sums = (f"{name}__sum" for name in _COUNTS)
+        grouped = rows.order_by().values_list("name", "service").annotate(*(Sum(name) for name in _COUNTS))
+        for name, service, *counts in raw_rows(grouped.values_list("name", "service", *sums)):
+            services[name].add(service)
+            by_name[name] = [int(count) + before for count, before in zip(counts, by_name[name], strict=True)]
+    totals = {name: sum(counts[place] for counts in by_name.values()) for place, name in enumerate(_COUNTS)}
+    loudest = sorted(by_name.items(), key=lambda named: (-named[1][0], named[0]))[:SHOWN]
+    names = tuple(NoisyName(name, len(services[name]), *counts) for name, counts in loudest)
     return Noise(**totals, names=names, newest=AlertDay.objects.aggregate(last=Max("day"))["last"])
 
 
-def _days_of(choice: Choice) -> QuerySet[AlertDay]:
-    last_day = (choice.end - timedelta(microseconds=1)).date()
-    wanted = Q(day__gte=choice.start.date(), day__lte=last_day)
-    if not choice.with_demo:
-        wanted &= Q(is_demo=False)
+def _parts(choice: Choice) -> tuple[QuerySet[AlertDay], QuerySet[AlertMonth]]:
+    """Return the choice in rows that do not overlap: whole months as such, and the days before and after them."""
+    first, last = choice.start.date(), _last_day(choice)
+    from_month = first if first.day == 1 else _next_month(first)
+    until_month = (last + timedelta(days=1)).replace(day=1)
+    is_within = Q(month__gte=from_month, month__lt=until_month)
+    edges = Q(day__gte=first, day__lte=last)
+    if from_month < until_month:
+        edges &= Q(day__lt=from_month) | Q(day__gte=until_month)
+    wanted = Q() if choice.with_demo else Q(is_demo=False)
     if choice.service:
         wanted &= Q(service=choice.service)
     if choice.team:
         wanted &= Q(team="" if choice.team == NO_TEAM else choice.team)
-    return AlertDay.objects.filter(wanted)
+    return AlertDay.objects.filter(edges & wanted), AlertMonth.objects.filter(is_within & wanted)
+
+
+def _last_day(choice: Choice) -> date:
+    return (choice.end - timedelta(microseconds=1)).date()

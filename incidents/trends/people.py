@@ -17,6 +17,7 @@ from incidents.models import IncidentRole, Team
 from incidents.models.incident import IncidentQuerySet
 from incidents.trends.offsets import DAY, local_seconds, zone_named
 from incidents.trends.population import Choice, Epoch, raw_rows, timed
+from incidents.trends.recent import Recent, rows_of
 
 MOST_ROLES = 200_000
 SHOWN = 25
@@ -56,6 +57,9 @@ class Load:
     unknown_zones: tuple[str, ...]
 
 
+_recent: Recent[Load] = Recent(most=64)
+
+
 def load(visible: IncidentQuerySet, choice: Choice, *, now: datetime) -> Load:
     """Return people-hours: from taking a role until giving it up, at most until the incident was resolved, or `now`.
 
@@ -63,8 +67,13 @@ def load(visible: IncidentQuerySet, choice: Choice, *, now: datetime) -> Load:
     hours. Incidents without a team count towards hours, but neither as in nor as out of hours. A team whose zone is not known to
     the time-zone data is counted in UTC and named.
     """
+    found = timed(visible, choice)
+    return _recent.get(rows_of(found), lambda: _load(found, now=now), now=now)
+
+
+def _load(incidents: IncidentQuerySet, *, now: datetime) -> Load:
     # By subquery: a list of ids would be sent there and back.
-    roles = IncidentRole.objects.filter(incident__in=timed(visible, choice).order_by().values("pk"))
+    roles = IncidentRole.objects.filter(incident__in=incidents.order_by().values("pk"))
     rows = raw_rows(
         roles.order_by("user_id", "incident_id", "since_at").values_list(
             "user__username",

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import compress
 from typing import Any
 
 import numpy as np
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import Count, Expression, F, FloatField, Func, Q, QuerySet
+from django.db.models import Expression, F, FloatField, Func, QuerySet
 from django.db.models.functions import Coalesce
 from numpy.typing import NDArray
 
 from incidents.models import Incident
 from incidents.models.incident import IncidentQuerySet
 from incidents.mttr import Durations, Measure, Moments
+from incidents.trends.recent import Recent, rows_of
 
 NO_TEAM, NO_CAUSE = "none", "unknown"
 MOST = 50_000  # incidents that one page reads; beyond, the newest, and the page says so
@@ -118,11 +120,40 @@ def timed(visible: IncidentQuerySet, choice: Choice) -> IncidentQuerySet:
     return chosen(visible, choice).filter(merged_into=None).exclude(cause=Incident.Cause.FALSE_ALARM)
 
 
-def read(visible: IncidentQuerySet, choice: Choice, *, now: datetime, counts_others: bool = True) -> Population:
+def read(visible: IncidentQuerySet, choice: Choice, *, now: datetime) -> Population:
     """Return the choice's incidents as columns. `visible` is what the person may see; `now` is where open incidents' times end.
 
-    What is left out is not counted without `counts_others`: a time that is only compared with needs no such count.
+    Everything that opened in the time is read once a minute and chosen from here, whatever the filters; only beyond `MOST` does the
+    database choose.
     """
+    within = replace(Choice(start=choice.start, end=choice.end), with_demo=True, with_replays=True)
+    everything = _matching(visible, within)
+    rows = _rows.get(rows_of(everything), lambda: _read(everything), now=now)
+    if rows.has_more:
+        rows = _read(_matching(visible, choice))
+    return _chosen(rows, choice, now=now)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Columns of whatever opened in a time, in the order in which it opened."""
+
+    ids: NDArray[np.int64]
+    moments: NDArray[np.float64]  # shape (5, n), as `Moments` has them
+    severity: NDArray[np.int64]
+    is_demo: NDArray[np.bool_]
+    is_live: NDArray[np.bool_]
+    is_merged: NDArray[np.bool_]
+    cause: tuple[str, ...]
+    team: tuple[str, ...]
+    services: tuple[tuple[str, ...], ...]
+    has_more: bool
+
+
+_rows: Recent[_Rows] = Recent(most=8)
+
+
+def _read(found: IncidentQuerySet) -> _Rows:
     columns: dict[str, Expression | F] = {
         "started": Epoch("started_at"),
         "opened": Epoch("opened_at"),
@@ -130,24 +161,68 @@ def read(visible: IncidentQuerySet, choice: Choice, *, now: datetime, counts_oth
         "mitigated": Epoch("mitigated_at"),
         "resolved": Epoch(Coalesce("resolved_at", "closed_at")),
     }
-    found = timed(visible, choice).annotate(**columns).order_by("-opened_at", "-pk")
-    names = ("pk", *columns, "severity", "cause", "team__name", "services", "is_demo")
-    rows = raw_rows(found.values_list(*names)[: MOST + 1])
+    names = ("pk", *columns, "severity", "is_demo", "source", "merged_into", "cause", "team__name", "services")
+    rows = raw_rows(found.annotate(**columns).order_by("-opened_at", "-pk").values_list(*names)[: MOST + 1])
     beyond = len(rows) > MOST
     rows = rows[MOST - 1 :: -1] if beyond else rows[::-1]
     table = list(zip(*rows, strict=True)) or [()] * len(names)
+    return _Rows(
+        ids=np.array(table[0], dtype=np.int64),
+        moments=np.array(table[1:6], dtype=np.float64).reshape(5, len(rows)),
+        severity=np.array(table[6], dtype=np.int64),
+        is_demo=np.array(table[7], dtype=np.bool_),
+        is_live=np.array([source == "live" for source in table[8]], dtype=np.bool_),
+        is_merged=np.array([into is not None for into in table[9]], dtype=np.bool_),
+        cause=table[10],
+        team=tuple(name or "" for name in table[11]),
+        services=tuple(map(tuple, table[12])),
+        has_more=beyond,
+    )
+
+
+def _chosen(rows: _Rows, choice: Choice, *, now: datetime) -> Population:
+    wanted = _wanted(rows, choice)
+    among = np.ones_like(wanted)
+    if not choice.with_demo:
+        among &= ~rows.is_demo
+    if not choice.with_replays:
+        among &= rows.is_live
+    is_false = np.array([cause == Incident.Cause.FALSE_ALARM for cause in rows.cause], dtype=np.bool_)
+    timed = wanted & among & ~rows.is_merged & ~is_false
     return Population(
         choice=choice,
         now=now.timestamp(),
-        ids=np.array(table[0], dtype=np.int64),
-        moments=Moments(*(np.array(table[place], dtype=np.float64) for place in range(1, 6))),
-        severity=np.array(table[6], dtype=np.int64),
-        cause=tuple(table[7]),
-        team=tuple(name or "" for name in table[8]),
-        services=tuple(tuple(names) for names in table[9]),
-        left_out=_left_out(visible, choice, beyond=beyond) if counts_others else LeftOut(has_more=beyond),
-        demo=sum(table[10]),
+        ids=rows.ids[timed],
+        moments=Moments(*rows.moments[:, timed]),
+        severity=rows.severity[timed],
+        cause=tuple(compress(rows.cause, timed)),
+        team=tuple(compress(rows.team, timed)),
+        services=tuple(compress(rows.services, timed)),
+        left_out=LeftOut(
+            merged=int((wanted & among & rows.is_merged).sum()),
+            false_alarms=int((wanted & among & ~rows.is_merged & is_false).sum()),
+            demo=0 if choice.with_demo else int((wanted & rows.is_demo).sum()),
+            replays=0 if choice.with_replays else int((wanted & ~rows.is_live).sum()),
+            has_more=rows.has_more,
+        ),
+        demo=int(rows.is_demo[timed].sum()),
     )
+
+
+def _wanted(rows: _Rows, choice: Choice) -> NDArray[np.bool_]:
+    """Choose as `_matching` does in the database."""
+    wanted = np.ones(len(rows.ids), dtype=np.bool_)
+    if choice.service:
+        wanted &= np.array([choice.service in names for names in rows.services], dtype=np.bool_)
+    if choice.team:
+        team = "" if choice.team == NO_TEAM else choice.team
+        wanted &= np.array([name == team for name in rows.team], dtype=np.bool_)
+    if choice.severity:
+        wanted &= rows.severity == choice.severity
+    if choice.cause:
+        cause = "" if choice.cause == NO_CAUSE else choice.cause
+        wanted &= np.array([one == cause for one in rows.cause], dtype=np.bool_)
+    return wanted
 
 
 def _matching(visible: IncidentQuerySet, choice: Choice) -> IncidentQuerySet:
@@ -161,22 +236,3 @@ def _matching(visible: IncidentQuerySet, choice: Choice) -> IncidentQuerySet:
     if choice.cause:
         found = found.filter(cause="" if choice.cause == NO_CAUSE else choice.cause)
     return found
-
-
-def _left_out(visible: IncidentQuerySet, choice: Choice, *, beyond: bool) -> LeftOut:
-    real, live = Q(is_demo=False), Q(source="live")
-    among = (real if not choice.with_demo else Q()) & (live if not choice.with_replays else Q())
-    merged = Q(merged_into__isnull=False)
-    counts = _matching(visible, choice).aggregate(
-        merged=Count("pk", filter=among & merged),
-        false_alarms=Count("pk", filter=among & ~merged & Q(cause=Incident.Cause.FALSE_ALARM)),
-        demo=Count("pk", filter=Q(is_demo=True)),
-        replays=Count("pk", filter=~live),
-    )
-    return LeftOut(
-        merged=counts["merged"],
-        false_alarms=counts["false_alarms"],
-        demo=0 if choice.with_demo else counts["demo"],
-        replays=0 if choice.with_replays else counts["replays"],
-        has_more=beyond,
-    )

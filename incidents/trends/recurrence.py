@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 from incidents.models import Incident
 from incidents.models.incident import IncidentQuerySet
 from incidents.trends.population import MOST, Choice, Epoch, raw_rows, timed
+from incidents.trends.recent import Recent, rows_of
 
 WITHIN = timedelta(days=30)
 SHOWN = 15
@@ -48,11 +49,17 @@ def recurrences(visible: IncidentQuerySet, choice: Choice, *, now: datetime) -> 
     Two are alike when their first service is the same and so is the cause that people wrote down; without one, the kind of cause and
     the title, numbers left out. A chain goes on as long as no gap is longer than thirty days. What came before the choice does not count.
     """
+    found = timed(visible, choice)
+    return _recent.get(rows_of(found), lambda: _recurrences(found, now=now), now=now)
+
+
+_recent: Recent[Recurrences] = Recent(most=64)
+
+
+def _recurrences(incidents: IncidentQuerySet, *, now: datetime) -> Recurrences:
     ends = Epoch(Coalesce("resolved_at", "closed_at", Value(now)))
     rows = raw_rows(
-        timed(visible, choice)
-        .order_by("opened_at", "pk")
-        .values_list(
+        incidents.order_by("opened_at", "pk").values_list(
             "pk", "services__0", "cause", "cause_text", "title", Epoch("opened_at"), Epoch("started_at"), ends
         )[:MOST]
     )

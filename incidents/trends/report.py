@@ -32,7 +32,7 @@ def report(visible: IncidentQuerySet, choice: Choice, before: Choice, *, now: da
     population, earlier = read(visible, choice, now=now), read(visible, before, now=now)
     figures = times.figures(population, earlier)
     again = recurrence.recurrences(visible, choice, now=now)
-    loud, load = noise.noise(choice), people.load(visible, choice, now=now)
+    loud, load = noise.noise(choice, now=now), people.load(visible, choice, now=now)
     return Report(
         population=population,
         summary=(

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from incidents.models import Incident
+from incidents.models.incident import IncidentQuerySet
 from incidents.trends import behind as behind_numbers
 from incidents.trends import noise as noise_trends
 from incidents.trends import people as people_trends
@@ -23,6 +24,7 @@ from incidents.trends import recurrence as recurrence_trends
 from incidents.trends import report as monthly
 from incidents.trends import times
 from incidents.trends.population import Population
+from incidents.trends.recent import Recent, minute, rows_of
 from incidents.trends.wording import SHORT_NAMES, count_in_words
 from incidents.views.trends_charts import course_chart, distribution_chart, survival_chart
 from incidents.views.trends_choice import Asked, asked, options
@@ -44,25 +46,12 @@ may_see_trends = permission_required("incidents.view_trends", raise_exception=Tr
 @never_cache
 def trends(request: HttpRequest) -> HttpResponse:
     """Show how long incidents take, whether that changed, and where."""
-    now = timezone.now()
-    wanted = asked(request.GET, now=now)
-    visible = Incident.objects.visible_to(request.user)
+    now, wanted, visible = _opening(request)
     population = populations.read(visible, wanted.choice, now=now)
-    before = populations.read(visible, wanted.choice.before(), now=now, counts_others=False)
     context = _frame(wanted, population, tab="trends", now=now)
     if len(population):
-        durations = population.durations(wanted.measure)
-        context |= {
-            "figures": figures(times.figures(population, before)),
-            "charts": (
-                course_chart(wanted, times.course(population, wanted.measure)),
-                survival_chart(wanted, durations, before.durations(wanted.measure)),
-                distribution_chart(wanted, durations),
-            ),
-            "all_href": reverse("trends-incidents") + wanted.query(),
-            "groups": groups(wanted, population),
-            "week": week(wanted, population),
-        }
+        key = rows_of(visible), wanted.choice, *sorted(wanted.values.items())
+        context |= _times.get(key, lambda: _times_of(wanted, population, visible, now=now), now=now)
     return render(request, "incidents/trends.html", context)
 
 
@@ -71,9 +60,7 @@ def trends(request: HttpRequest) -> HttpResponse:
 @never_cache
 def recurring(request: HttpRequest) -> HttpResponse:
     """Show what came back within thirty days."""
-    now = timezone.now()
-    wanted = asked(request.GET, now=now)
-    visible = Incident.objects.visible_to(request.user)
+    now, wanted, visible = _opening(request)
     found = recurrence_trends.recurrences(visible, wanted.choice, now=now)
     rows = [
         (again, reverse("trends-incidents") + wanted.query(ids=",".join(map(str, again.ids[:100]))))
@@ -88,9 +75,8 @@ def recurring(request: HttpRequest) -> HttpResponse:
 @never_cache
 def noise(request: HttpRequest) -> HttpResponse:
     """Show how many alerts there were for each incident, what was held back, and which names flap."""
-    now = timezone.now()
-    wanted = asked(request.GET, now=now)
-    found = noise_trends.noise(wanted.choice)
+    now, wanted, _ = _opening(request)
+    found = noise_trends.noise(wanted.choice, now=now)
     context = {**_frame(wanted, None, tab="trends-noise", now=now), "noise": found, "quiet": outcomes(found)}
     return render(request, "incidents/trends_noise.html", context)
 
@@ -100,9 +86,7 @@ def noise(request: HttpRequest) -> HttpResponse:
 @never_cache
 def people(request: HttpRequest) -> HttpResponse:
     """Show the hours that people spent on incidents, and how many of them out of their team's hours."""
-    now = timezone.now()
-    wanted = asked(request.GET, now=now)
-    visible = Incident.objects.visible_to(request.user)
+    now, wanted, visible = _opening(request)
     load = people_trends.load(visible, wanted.choice, now=now)
     longest = max((person.hours for person in load.people), default=0.0) or 1.0
     rows = [
@@ -118,9 +102,7 @@ def people(request: HttpRequest) -> HttpResponse:
 @never_cache
 def incidents_behind(request: HttpRequest) -> HttpResponse:
     """Show the incidents behind a number, the longest first."""
-    now = timezone.now()
-    wanted = asked(request.GET, now=now)
-    visible = Incident.objects.visible_to(request.user)
+    now, wanted, visible = _opening(request)
     narrowing = narrowed(request.GET, wanted)
     population = populations.read(visible, wanted.choice, now=now)
     found, n = behind_numbers.behind(visible, population, narrowing, zone=zone_of(wanted))
@@ -137,14 +119,11 @@ def incidents_behind(request: HttpRequest) -> HttpResponse:
 @never_cache
 def report(request: HttpRequest) -> HttpResponse:
     """Show a month for printing. ?month=2026-10; without one the month that ended last."""
-    now = timezone.now()
-    wanted = asked(request.GET, now=now)
+    now, wanted, visible = _opening(request)
     first = _month(request.GET.get("month", ""), now=now)
     last, before = _months_on(first, 1), _months_on(first, -1)
     choice = replace(wanted.choice, start=first, end=min(last, max(now, first)))
-    found = monthly.report(
-        Incident.objects.visible_to(request.user), choice, replace(choice, start=before, end=first), now=now
-    )
+    found = monthly.report(visible, choice, replace(choice, start=before, end=first), now=now)
     in_month = replace(wanted, values={**wanted.values, "from": f"{first:%Y-%m-%d}", "to": f"{choice.end:%Y-%m-%d}"})
     context = {
         "report": found,
@@ -160,6 +139,31 @@ def report(request: HttpRequest) -> HttpResponse:
         "now": now,
     }
     return render(request, "incidents/trends_report.html", context)
+
+
+_times: Recent[dict[str, Any]] = Recent(most=64)
+
+
+def _times_of(wanted: Asked, population: Population, visible: IncidentQuerySet, *, now: datetime) -> dict[str, Any]:
+    before = populations.read(visible, wanted.choice.before(), now=now)
+    durations = population.durations(wanted.measure)
+    return {
+        "figures": figures(times.figures(population, before)),
+        "charts": (
+            course_chart(wanted, times.course(population, wanted.measure)),
+            survival_chart(wanted, durations, before.durations(wanted.measure)),
+            distribution_chart(wanted, durations),
+        ),
+        "all_href": reverse("trends-incidents") + wanted.query(),
+        "groups": groups(wanted, population),
+        "week": week(wanted, population),
+    }
+
+
+def _opening(request: HttpRequest) -> tuple[datetime, Asked, IncidentQuerySet]:
+    """Return what every page begins with: its now, what was asked for, and what the person may see."""
+    now = minute(timezone.now())
+    return now, asked(request.GET, now=now), Incident.objects.visible_to(request.user)
 
 
 def _month(text: str, *, now: datetime) -> datetime:

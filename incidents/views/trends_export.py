@@ -16,6 +16,7 @@ from incidents.models import Incident
 from incidents.models.incident import IncidentQuerySet
 from incidents.mttr import Estimate, Measure
 from incidents.trends import behind, noise, people, population, recurrence, times
+from incidents.trends.recent import minute
 from incidents.views.trends_choice import Asked, asked
 from incidents.views.trends_narrowing import narrowed
 from incidents.views.trends_rows import ORDER, zone_of
@@ -50,7 +51,7 @@ def export(request: HttpRequest, table: str) -> HttpResponse:
     }
     if table not in tables:
         raise Http404(f"No table {table!r}; there are {', '.join(tables)}.")
-    wanted = asked(request.GET, now=timezone.now())
+    wanted = asked(request.GET, now=minute(timezone.now()))
     answer = HttpResponse(content_type="text/csv; charset=utf-8")
     days = f"{wanted.choice.start:%Y-%m-%d}-to-{wanted.last_day:%Y-%m-%d}"
     demo = "-demo-data" if wanted.choice.with_demo else ""
@@ -147,7 +148,7 @@ def _recurring(request: HttpRequest, wanted: Asked) -> Iterable[Row]:
 
 def _noise(_request: HttpRequest, wanted: Asked) -> Iterable[Row]:
     yield "alert", "services", "firings", "opened", "joined", "held back", "silenced", "days on which one flapped"
-    for name in noise.noise(wanted.choice).names:
+    for name in noise.noise(wanted.choice, now=timezone.now()).names:
         yield (
             name.name,
             name.services,

@@ -1,5 +1,6 @@
 """Alerts added up by day."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -49,7 +50,7 @@ def test_sums_by_name(source: AlertSource) -> None:
     alert(source, "Made up", outcome="held", demo=True)
     alert(source, "Old", days_ago=200)
     noise.add_up(now=NOW)
-    found = noise.noise(CHOICE)
+    found = noise.noise(CHOICE, now=NOW)
     assert (found.firings, found.opened, found.joined, found.held, found.silenced, found.flapping) == (8, 1, 1, 1, 1, 1)
     assert found.for_each_incident == 2.0
     assert found.names[0].name == "Flaps"
@@ -66,10 +67,22 @@ def test_adding_up_again_changes_nothing_and_takes_in_what_is_new(source: AlertS
     )
     noise.add_up(now=NOW)
     assert AlertDay.objects.count() == 2
-    assert noise.noise(CHOICE).held == 0
+    assert noise.noise(CHOICE, now=NOW).held == 0
 
 
 def test_without_alerts_there_is_nothing() -> None:
     assert noise.add_up(now=NOW) == 0
-    found = noise.noise(CHOICE)
+    found = noise.noise(CHOICE, now=NOW)
     assert (found.firings, found.names, found.newest, found.for_each_incident) == (0, (), None, None)
+
+
+def test_whole_months_and_the_days_around_them_add_up_to_the_days(source: AlertSource) -> None:
+    for days_ago in range(0, 120, 3):
+        alert(source, "Slow", days_ago=days_ago)
+    noise.add_up(now=NOW)
+    for first, last in ((119, 0), (100, 40), (70, 35), (33, 3), (2, 1)):
+        start, end = (NOW - timedelta(days=days) for days in (first, last))
+        found = noise.noise(replace(CHOICE, start=start, end=end), now=NOW)
+        days = AlertDay.objects.filter(day__gte=start.date(), day__lte=end.date())
+        assert found.firings == sum(days.values_list("firings", flat=True))
+        assert sum(name.firings for name in found.names) == found.firings
