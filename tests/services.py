@@ -201,15 +201,20 @@ class LiveSite:
 @pytest.fixture(scope="session")
 def live_site(services: Run) -> LiveSite:
     """Everything that `make demo` starts, with the local model when its file is here, else without a model."""
-    var, port = services.folder / "live", free_port()
-    managed = ("DATABASE_URL", "REDIS_URL", "CHROMA_URL", "SECRET_KEY")
     llm = "local" if Path(os.environ["COPILOT_LLM_FILE"]).exists() else "none"
+    return start_live_site(services, name="live", llm=llm)
+
+
+def start_live_site(services: Run, *, name: str, llm: str) -> LiveSite:
+    """Start `manage.py up` in a folder of this name; it ends with the run."""
+    var, port = services.folder / name, free_port()
+    managed = ("DATABASE_URL", "REDIS_URL", "CHROMA_URL", "SECRET_KEY")
     variables = {"COPILOT_VAR": str(var), "COPILOT_PORT": str(port), "COPILOT_LLM": llm}
     # A busy machine makes the local model slow; that is not what the tests are about.
     variables |= {"COPILOT_LLM_FIRST_TOKEN_SECONDS": "150", "COPILOT_LLM_TOTAL_SECONDS": "500"}
     addresses.keep_ports(var, {name: free_port() for name in addresses.DEFAULT_PORTS})
     program = Program(
-        name="live-site",
+        name=f"{name}-site",
         command=("env", *(f"--unset={name}" for name in managed), sys.executable, "manage.py", "up"),
         ready=lambda: None if (state := running.read_state(var)) and state.started else "it is starting",
         variables=variables,

@@ -1,0 +1,129 @@
+"""Rows 1, 2, 16, 19, 23, 24 and 25 on the whole site as its users run it: whoever dies, nothing acknowledged is lost or counted twice.
+
+The supervisor starts again what died; nobody helps it.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import psutil
+import psycopg
+import pytest
+
+from copilot.embedded import addresses, running
+from tests.faults.senders import MAKE_SOURCE, Crowd, body, now_firing, wait
+from tests.services import ROOT, LiveSite, Run, start_live_site
+
+COMPONENTS = ("web", "worker", "relay", "valkey", "postgres")
+
+
+@pytest.fixture(scope="module")
+def site(services: Run) -> Iterator[LiveSite]:
+    found = start_live_site(services, name="kills", llm="none")
+    yield found
+    found.supervisor.stop()
+
+
+def source(site: LiveSite, name: str) -> str:
+    """Make a source and return its address."""
+    about = json.dumps({"name": name, "kind": "alertmanager", "most_per_minute": 1_000_000})
+    environment = {**site.environment, "DJANGO_SETTINGS_MODULE": "copilot.settings"}
+    command = [sys.executable, "-c", MAKE_SOURCE, about]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    return f"{site.url}/in/{done.stdout.split()[-1]}"
+
+
+def ask(site: LiveSite, query: str, *given: Any) -> list[tuple[Any, ...]]:
+    with psycopg.connect(addresses.database_url(site.var), autocommit=True, connect_timeout=5) as connection:
+        return connection.execute(query, given).fetchall()
+
+
+def pid_of(site: LiveSite, name: str) -> int | None:
+    state = running.read_state(site.var)
+    found = [one for one in state.components if one.name == name and one.state == "running"] if state else []
+    return found[0].pid if found else None
+
+
+def kill(site: LiveSite, name: str) -> None:
+    """Kill a component and all its processes at once, and wait until the supervisor has started it again."""
+    wait(lambda: pid_of(site, name), what=lambda: f"{name} is not running")
+    pid = pid_of(site, name)
+    assert pid is not None
+    for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
+        os.kill(process.pid, signal.SIGKILL)
+    wait(lambda: pid_of(site, name) not in (None, pid), what=lambda: f"{name} was not started again")
+
+
+def nothing_waits(site: LiveSite) -> bool:
+    return ask(site, "SELECT count(*) FROM incidents_outboxmessage WHERE task = 'incidents.tasks.group_alerts'") == [
+        (0,)
+    ]
+
+
+def require_exact(site: LiveSite, sent: dict[str, int], *, prefix: str) -> None:
+    """Every alert is there with exactly as many deliveries as were acknowledged, in one incident, by one decision."""
+    like = f"{prefix}-%"
+    stored = dict(ask(site, "SELECT fingerprint, deliveries FROM incidents_alert WHERE fingerprint LIKE %s", like))
+    assert stored == sent
+    wait(
+        lambda: (
+            ask(site, "SELECT count(*) FROM incidents_alert WHERE incident_id IS NULL AND fingerprint LIKE %s", like)
+            == [(0,)]
+        ),
+        what=lambda: "alerts without an incident",
+    )
+    wait(lambda: nothing_waits(site), what=lambda: str(ask(site, "SELECT * FROM incidents_outboxmessage LIMIT 5")))
+    decisions = ask(
+        site,
+        """SELECT count(*), count(DISTINCT alert_id) FROM incidents_groupingdecision d JOIN incidents_alert a ON a.id = d.alert_id
+           WHERE fingerprint LIKE %s AND outcome IN ('opened', 'joined') AND NOT is_shadow""",
+        like,
+    )
+    assert decisions == [(len(sent), len(sent))]
+    assert ask(site, "SELECT task, cause FROM incidents_deadletter") == []
+
+
+@pytest.mark.timeout(400)
+def test_whoever_is_killed_every_acknowledged_alert_is_there_once(site: LiveSite) -> None:
+    address = source(site, "kills")
+    with Crowd(address, "kills") as crowd:
+        for name in COMPONENTS:
+            crowd.wait_for(40)
+            kill(site, name)
+        crowd.wait_for(40)
+    assert not crowd.faults
+    assert set(crowd.statuses) <= {0, 200, 202, 503}, crowd.statuses
+    require_exact(site, dict(crowd.acknowledged), prefix="kills")
+    raw = ask(
+        site, "SELECT count(*), count(DISTINCT delivery_id) FROM incidents_rawevent WHERE delivery_id LIKE 'kills-%%'"
+    )
+    assert raw == [(crowd.acknowledged.total(), crowd.acknowledged.total())]
+
+
+@pytest.mark.timeout(300)
+def test_two_thousand_duplicates_are_one_alert_one_incident_and_one_investigation(site: LiveSite) -> None:
+    address = source(site, "duplicates")
+    before = ask(site, "SELECT count(*) FROM incidents_incident")[0][0]
+    content = body(now_firing("duplicate-1", name="DiskFull", service="ledger-archive", alone="yes"))
+
+    def send(_: int) -> set[int]:
+        with httpx.Client(trust_env=False, timeout=60) as client:
+            return {client.post(address, content=content).status_code for _ in range(40)}
+
+    with ThreadPoolExecutor(50) as pool:
+        assert set().union(*pool.map(send, range(50))) == {202}
+    require_exact(site, {"duplicate-1": 2_000}, prefix="duplicate")
+    [(incident,)] = ask(site, "SELECT incident_id FROM incidents_alert WHERE fingerprint = 'duplicate-1'")
+    assert ask(site, "SELECT count(*) FROM incidents_incident")[0][0] - before <= 1
+    asked = "SELECT count(*) FROM incidents_investigation WHERE incident_id = %s"
+    wait(lambda: ask(site, asked, incident) != [(0,)], what=lambda: "no investigation")
+    time.sleep(1)
+    assert ask(site, asked, incident) == [(1,)]
