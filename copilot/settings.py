@@ -168,6 +168,7 @@ CHANNEL_LAYERS = {
 }
 # Celery names a Unix socket in its own way: unix:///path?db=0 is redis+socket:///path?virtual_host=0.
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://").replace("?db=", "?virtual_host=")
+BEAT_SCHEDULE_FILE = VAR_DIR / "run" / "beat-schedule"
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -224,6 +225,7 @@ LOGGING = {
         "line": {"()": "copilot.log_lines.OneLineFormatter", "format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "loggers": {"httpx": {"level": "WARNING"}, "httpx2": {"level": "WARNING"}},  # one line per request is too much
+    # One line for each request, and for each task that is due, is too much.
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpx2", "celery.beat")},
     "root": {"handlers": ["console"], "level": env.str("COPILOT_LOG_LEVEL", default="INFO")},
 }

@@ -20,6 +20,7 @@ from copilot.embedded.supervisor import Component
 ROOT = Path(__file__).resolve().parents[2]
 QUEUES = ("investigate", "chat", "detect", "intake", "act")
 EMBED_QUEUE = "embed"
+MANAGE = (sys.executable, "manage.py")
 PING_SECONDS = 0.5
 
 
@@ -119,17 +120,13 @@ def _services(plan: Plan, elsewhere: set[str]) -> list[Component]:
 
 
 def _own(plan: Plan) -> list[Component]:
-    manage = (sys.executable, "manage.py")
-    celery = (sys.executable, "-m", "celery", "--app", "copilot")
-    schedule = plan.var / "run" / "beat-schedule"
-    prepare = _program(plan, "prepare", (*manage, "prepare"))
+    prepare = _program(plan, "prepare", (*MANAGE, "prepare"))
     return [
         Component(prepare, needs=("postgres",), once=True, start_seconds=300),
         Component(_web(plan), needs=("prepare", "valkey")),
         Component(_worker(plan, "worker", QUEUES, processes=2), needs=("prepare", "valkey")),
         Component(_worker(plan, "worker-embed", (EMBED_QUEUE,), processes=1), needs=("prepare", "valkey", "chroma")),
-        Component(_program(plan, "beat", (*celery, "beat", "--schedule", str(schedule))), needs=("prepare", "valkey")),
-        Component(_program(plan, "relay", (*manage, "relay")), needs=("prepare", "valkey")),
+        Component(_program(plan, "relay", (*MANAGE, "relay", "--beat")), needs=("prepare", "valkey")),
     ]
 
 
@@ -153,9 +150,11 @@ def _variables(plan: Plan) -> dict[str, str]:
 
 
 def _web(plan: Plan) -> Program:
+    client = httpx.Client(timeout=1, trust_env=False)  # one for all questions: making one loads every known certificate
+
     def why_not() -> str | None:
         try:
-            answer = httpx.get(f"{plan.url}/health/live", timeout=1, trust_env=False)
+            answer = client.get(f"{plan.url}/health/live")
         except httpx.HTTPError as error:
             return str(error)
         return None if answer.status_code == 200 else f"/health/live answers {answer.status_code}"
@@ -176,25 +175,11 @@ def _web(plan: Plan) -> Program:
 
 
 def _worker(plan: Plan, name: str, queues: tuple[str, ...], *, processes: int) -> Program:
-    node = f"{name}@copilot"
+    options = ("--name", name, "--queues", ",".join(queues), "--processes", str(processes))
     return Program(
         name=name,
-        command=(
-            *(
-                sys.executable,
-                "-m",
-                "celery",
-                "--app",
-                "copilot",
-                "worker",
-                "--hostname",
-                node,
-                "--queues",
-                ",".join(queues),
-            ),
-            *("--concurrency", str(processes), "--without-gossip", "--without-mingle", "--loglevel", "INFO"),
-        ),
-        ready=lambda: why_worker_is_silent(plan.broker_url, node),
+        command=(*MANAGE, "worker", *options),
+        ready=lambda: why_worker_is_silent(plan.broker_url, f"{name}@copilot"),
         variables=_variables(plan),
         folder=ROOT,
     )

@@ -4,17 +4,19 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 from django.conf import settings
-from langchain_core.messages.ai import UsageMetadata, add_usage
 
 from copilot.llm import providers
 from copilot.llm.failures import ModelFailed, StreamCut, explain_timeout
 from copilot.llm.prompts import Prompt, PromptBudget
 from copilot.llm.timed_stream import Patience, StreamTimeout, read
 from copilot.llm.usage import CallUsage
+
+if TYPE_CHECKING:
+    from langchain_core.messages.ai import UsageMetadata
 
 MAX_REPLY_CHARACTERS = 20_000
 # A model that reads the prompt on this machine's own cores is silent meanwhile; on busy cores for longer.
@@ -97,7 +99,7 @@ class _Progress:
     text: str = ""
     finish: str = ""
     first_text_after: float | None = None
-    tokens: UsageMetadata | None = None
+    tokens: "UsageMetadata | None" = None
 
     def take(self, chunk: Any) -> str:
         """Add a chunk and return its text."""
@@ -106,6 +108,9 @@ class _Progress:
             self.first_text_after = time.monotonic() - self.begun
         self.text += piece
         if chunk.usage_metadata:
+            # Here, since processes that ask no model import this module, too.
+            from langchain_core.messages.ai import add_usage
+
             self.tokens = add_usage(self.tokens, chunk.usage_metadata)
         said = chunk.response_metadata
         self.finish = said.get("finish_reason") or said.get("stop_reason") or said.get("done_reason") or self.finish

@@ -14,7 +14,6 @@ import httpx
 import httpx2
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from langchain_core.exceptions import LangChainException
 
 from copilot.llm.failures import ModelFailed, ModelRefused, ModelUnreachable, StreamCut, explain_status
 from copilot.llm.plain_text import clean
@@ -152,6 +151,8 @@ def _portable(choice: Choice, schema: Mapping[str, Any] | None) -> Any:
 
 def errors(choice: Choice) -> tuple[type[BaseException], ...]:
     """Return what LangChain, the provider's client and the HTTP libraries below raise; ValueError for a reply that is no JSON or no UTF-8."""
+    from langchain_core.exceptions import LangChainException
+
     common = (LangChainException, httpx.HTTPError, httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError)
     if choice.provider == "anthropic":
         from anthropic import AnthropicError

@@ -1,4 +1,4 @@
-"""`manage.py relay`: publishes the outbox to the broker as soon as it is committed."""
+"""`manage.py relay`: publishes the outbox to the broker as soon as it is committed, and with --beat what the schedule says is due."""
 
 import logging
 import signal
@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import redis
+from celery.beat import Service
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import DatabaseError, connection
@@ -23,6 +24,7 @@ from incidents.models import OutboxMessage
 POLL_SECONDS = 1.0  # a notification that was missed is made good after so long
 RECOVER_SECONDS = 10.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 5.0
+BEAT_LOOKS_EVERY_SECONDS = 1
 LOG = logging.getLogger("copilot.relay")
 
 
@@ -85,6 +87,22 @@ def seal_audit() -> None:
         LOG.warning("relay: the audit log's head was not kept: %s", error)
 
 
+def beat(*, stop: threading.Event) -> None:
+    """Send what `copilot.celery` schedules until `stop` is set. When this fails, it sets `stop`: the process ends, and is started again."""
+    settings.BEAT_SCHEDULE_FILE.parent.mkdir(parents=True, exist_ok=True)
+    service = Service(app, max_interval=BEAT_LOOKS_EVERY_SECONDS, schedule_filename=str(settings.BEAT_SCHEDULE_FILE))
+
+    def end() -> None:
+        stop.wait()
+        service.stop()
+
+    threading.Thread(target=end, name="beat-end", daemon=True).start()
+    try:
+        service.start()
+    finally:
+        stop.set()
+
+
 class Command(BaseCommand):
     """Runs the relay until it is asked to end."""
 
@@ -93,6 +111,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="publish what waits now, then end")
+        parser.add_argument(
+            "--beat", action="store_true", help="also send what is due; one process of a site does this"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["once"]:
@@ -102,5 +123,10 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        schedule = threading.Thread(target=beat, kwargs={"stop": stop}, name="beat")
+        if options["beat"]:
+            schedule.start()
         LOG.info("relay: listening")
         relay(stop=stop)
+        if options["beat"]:
+            schedule.join()

@@ -3,8 +3,10 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import redis
@@ -78,6 +80,16 @@ def test_the_running_relay_publishes_at_once_and_ends_when_asked(queue: Callable
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_schedule_that_cannot_be_kept_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "beat-schedule.dat").mkdir()
+    (tmp_path / "beat-schedule.dir").mkdir()
+    monkeypatch.setattr(settings, "BEAT_SCHEDULE_FILE", tmp_path / "beat-schedule")
+    stop = threading.Event()
+    with pytest.raises(OSError, match="beat-schedule"):
+        relay.beat(stop=stop)
+    assert stop.is_set()
 
 
 RELAY_ON_TEST_DATABASE = """

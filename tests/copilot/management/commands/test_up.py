@@ -54,13 +54,21 @@ def health(site: LiveSite) -> dict[str, str]:
 def test_everything_runs_and_says_so(live_site: LiveSite) -> None:
     shown = json.loads(live_site.manage("status", "--json"))
     states = {each["name"]: each["state"] for each in shown["components"]}
-    assert {"postgres", "valkey", "chroma", "web", "worker", "worker-embed", "beat", "relay"} <= set(states)
+    assert {"postgres", "valkey", "chroma", "web", "worker", "worker-embed", "relay"} <= set(states)
     assert states["prepare"] == "done"
     assert eventually(
         lambda: set(health(live_site).values()) <= {"ok", "degraded"} and health(live_site).get("workers") == "ok"
     )
     assert (live_site.var / "log" / "web.log").exists()
     assert (live_site.var / "log").stat().st_mode & 0o077 == 0
+
+
+def test_what_the_schedule_says_is_sent_to_the_workers(live_site: LiveSite) -> None:
+    def received(log: str, task: str) -> bool:
+        return f"Task {task}" in (live_site.var / "log" / log).read_text()
+
+    assert eventually(lambda: received("worker.log", "incidents.tasks.release_quiet"))
+    assert eventually(lambda: received("worker-embed.log", "runbooks.tasks.embed_pending"))
 
 
 def test_a_second_start_on_the_same_folder_is_refused(live_site: LiveSite) -> None:
