@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,7 @@ FARTHEST, PRECISION = 2.0, 4.0
 NEWTON_STEPS = 12
 LONGEST_GAP = timedelta(hours=1)
 CHANGE_LEAD = timedelta(minutes=30)
+_NO_TIME, _TEN_MINUTES = timedelta(0), timedelta(minutes=10)
 WORDS_EACH = 60
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]{2,}(?![a-z])")
 # Labels that say how bad or who asks, not what it is about; and those that are features of their own.
@@ -71,6 +73,56 @@ class Surroundings:
         """Return how much one that occurs in `count` recent alerts tells, above 0: the inverse document frequency, smoothed."""
         return math.log((1 + self.documents) / (1 + min(count, self.documents))) + 0.1
 
+    @cached_property
+    def burst(self) -> float:
+        """The feature of that name, which is everybody's."""
+        alerts = self.alerts_in_five_minutes
+        return min(1.0, max(0.0, math.log(max(alerts, 1) / 30) / math.log(500 / 30)))
+
+    def word_weights(self, words: Mapping[str, int]) -> tuple[dict[str, float], float]:
+        """Return each word's TF-IDF weight and the length of them all. A word's repetitions say little, so they count by their
+        logarithm: an incident of a hundred alerts would be its commonest word alone."""
+        known = self._words.get(id(words))
+        if known is None:
+            weights = {
+                word: (1 + math.log(count)) * self.rarity(self.word_counts.get(word, 0))
+                for word, count in words.items()
+            }
+            known = words, weights, math.sqrt(sum(weight * weight for weight in weights.values()))
+            self._words[id(words)] = known
+        return known[1], known[2]
+
+    def label_weights(self, labels: frozenset[Label]) -> tuple[dict[Label, float], float]:
+        """Return how much each label tells, and the sum."""
+        known = self._labels.get(labels)
+        if known is None:
+            weights = {label: self.rarity(self.label_counts.get(label, 0)) for label in labels}
+            known = self._labels[labels] = weights, sum(weights.values())
+        return known
+
+    def reach(self, services: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+        """Return the services that are one call away from these, and two."""
+        known = self._reach.get(services)
+        if known is None:
+            one = frozenset[str]().union(*(self.neighbours.get(name, ()) for name in services))
+            two = frozenset[str]().union(*(self.neighbours.get(name, ()) for name in one))
+            known = self._reach[services] = one, two
+        return known
+
+    # What was worked out for this batch: an alert is compared with two hundred incidents, an incident with thousands of alerts. Words
+    # are known by their identity, and kept here so that no others can take it.
+    @cached_property
+    def _words(self) -> dict[int, tuple[Mapping[str, int], dict[str, float], float]]:
+        return {}
+
+    @cached_property
+    def _labels(self) -> dict[frozenset[Label], tuple[dict[Label, float], float]]:
+        return {}
+
+    @cached_property
+    def _reach(self) -> dict[frozenset[str], tuple[frozenset[str], frozenset[str]]]:
+        return {}
+
 
 def words_of(*texts: str) -> Counter[str]:
     """Return the words of a name and a summary, lower case and without numbers, at most 60 of them."""
@@ -100,18 +152,18 @@ def neighbours_of(edges: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]
 
 def features(alert: Trouble, incident: Trouble, *, within: Surroundings) -> dict[str, float]:
     """Return what the two have in common, by the names in PRIOR without `bias`; shares and cosines lie in 0…1, the gap in 0…6."""
-    gap = max(alert.began_at - incident.last_at, incident.began_at - alert.last_at, timedelta(0))
+    gap = max(alert.began_at - incident.last_at, incident.began_at - alert.last_at, _NO_TIME)
     known = alert.environments and incident.environments
     return {
         "same service": float(bool(alert.services & incident.services)),
-        "calls": _nearness(alert.services, incident.services, within.neighbours),
+        "calls": _nearness(alert.services, incident.services, within),
         "shared labels": _shared(alert.labels, incident.labels, within),
         "wording": _cosine(alert.words, incident.words, within),
         "same team": float(bool(alert.teams & incident.teams)),
         "other environment": float(bool(known) and not alert.environments & incident.environments),
         "after the same change": _change(alert, incident, within),
-        "ten minutes apart": min(gap, LONGEST_GAP) / timedelta(minutes=10),
-        "burst": _burst(within.alerts_in_five_minutes),
+        "ten minutes apart": min(gap, LONGEST_GAP) / _TEN_MINUTES,
+        "burst": within.burst,
     }
 
 
@@ -157,47 +209,39 @@ def rare_labels(alert: Trouble, incident: Trouble, *, within: Surroundings) -> l
     )
 
 
-def _nearness(ours: frozenset[str], theirs: frozenset[str], neighbours: Mapping[str, frozenset[str]]) -> float:
-    if ours & theirs:
+def _nearness(ours: frozenset[str], theirs: frozenset[str], within: Surroundings) -> float:
+    if not ours.isdisjoint(theirs):
         return 0.0  # it is the same service, which counts by itself
-    near = frozenset().union(*(neighbours.get(name, frozenset()) for name in ours))
-    if near & theirs:
+    one, two = within.reach(ours)
+    if not one.isdisjoint(theirs):
         return 1.0
-    return 0.4 if any(near & neighbours.get(name, frozenset()) for name in theirs) else 0.0
+    return 0.0 if two.isdisjoint(theirs) else 0.4
 
 
 def _shared(ours: frozenset[Label], theirs: frozenset[Label], within: Surroundings) -> float:
-    total = common = 0.0
-    for label in ours:
-        weight = within.rarity(within.label_counts.get(label, 0))
-        total += weight
-        if label in theirs:
-            common += weight
-    return common / total if total else 0.0
+    if ours.isdisjoint(theirs):
+        return 0.0
+    weights, total = within.label_weights(ours)
+    return sum(weights[label] for label in ours & theirs) / total
 
 
 def _cosine(ours: Mapping[str, int], theirs: Mapping[str, int], within: Surroundings) -> float:
     common = ours.keys() & theirs.keys()
     if not common:
         return 0.0
-    weight = {word: within.rarity(within.word_counts.get(word, 0)) for word in ours.keys() | theirs.keys()}
-    # A word's repetitions say little: logarithmic, or an incident of a hundred alerts would be its commonest word alone.
-    mine = {word: (1 + math.log(count)) * weight[word] for word, count in ours.items()}
-    other = {word: (1 + math.log(count)) * weight[word] for word, count in theirs.items()}
-    product = sum(mine[word] * other[word] for word in common)
-    return min(1.0, product / math.sqrt(sum(v * v for v in mine.values()) * sum(v * v for v in other.values())))
+    (mine, my_length), (other, their_length) = within.word_weights(ours), within.word_weights(theirs)
+    return min(1.0, sum(mine[word] * other[word] for word in common) / (my_length * their_length))
 
 
 def _change(alert: Trouble, incident: Trouble, within: Surroundings) -> float:
+    if not within.changes:
+        return 0.0
     began = min(alert.began_at, incident.began_at)
-    for name in alert.services & incident.services or alert.services | incident.services:
-        if any(began - CHANGE_LEAD <= at <= began for at in within.changes.get(name, ())):
+    names = alert.services & incident.services or alert.services | incident.services
+    for name in within.changes.keys() & names:
+        if any(began - CHANGE_LEAD <= at <= began for at in within.changes[name]):
             return 1.0
     return 0.0
-
-
-def _burst(alerts: int) -> float:
-    return min(1.0, max(0.0, math.log(max(alerts, 1) / 30) / math.log(500 / 30)))
 
 
 def _sigmoid(value: float) -> float:
