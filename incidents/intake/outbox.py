@@ -6,7 +6,9 @@ So neither a broker that loses its memory nor a worker that dies loses a task. A
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+import psycopg
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
@@ -28,8 +30,12 @@ DONE = """
     WITH gone AS (DELETE FROM incidents_outboxmessage WHERE id = %s RETURNING task)
     SELECT pg_notify(%s, '') FROM gone WHERE task = %s
 """
+RENEW = """
+    UPDATE incidents_outboxmessage SET claimed_until = %s WHERE claimed_by = %s AND claimed_until IS NOT NULL
+"""
 ATTEMPTS = 3
-LEASE = timedelta(seconds=320)  # longer than a task may take
+LEASE = timedelta(seconds=90)  # a worker that lives renews it
+RENEWED_EVERY = timedelta(seconds=20)
 UNSEEN = timedelta(seconds=20)  # published so long ago, not begun, and nothing waits in its queue: the broker lost it
 PAUSE = timedelta(seconds=5)  # after the first failed attempt; five times as long after the second
 LONGEST_CAUSE = 2000  # characters
@@ -61,17 +67,21 @@ def publish_waiting(publish: Callable[[OutboxMessage], None], *, now: datetime) 
 
 
 def _merge(batch: Sequence[OutboxMessage]) -> list[OutboxMessage]:
-    """Return the batch with its first tries of grouping put together: one run for many alerts costs hardly more than for one."""
+    """Return the batch with its first tries of grouping put together: one run for many alerts costs hardly more than for one.
+
+    Together they are a new message. The broker may already hold a copy of one of them, from a relay that died before it could say
+    so, and that copy knows only its own alerts: had it the new message's number, the others would be done with it.
+    """
     groups = [message for message in batch if message.task == MERGED and not message.attempts]
     if len(groups) < 2:
         return list(batch)
-    first, *others = groups
     ids = {alert_id for message in groups for alert_id in message.arguments[0]}
-    first.arguments = [sorted(ids)]
-    first.save(update_fields=["arguments"])
-    gone = {message.pk for message in others}
+    first = groups[0]
+    merged = OutboxMessage.objects.create(task=MERGED, arguments=[sorted(ids)], queue=first.queue)
+    OutboxMessage.objects.filter(pk=merged.pk).update(created_at=first.created_at)  # it waits since then
+    gone = {message.pk for message in groups}
     OutboxMessage.objects.filter(pk__in=gone).delete()
-    return [message for message in batch if message.pk not in gone]
+    return [merged if message is first else message for message in batch if message is first or message.pk not in gone]
 
 
 def begin(message_id: int, *, worker: str, is_redelivered: bool, now: datetime) -> bool:
@@ -90,6 +100,11 @@ def begin(message_id: int, *, worker: str, is_redelivered: bool, now: datetime) 
     if is_redelivered:
         _give_up(OutboxMessage.objects.filter(pk=message_id, attempts__gte=ATTEMPTS), now=now)
     return False
+
+
+def renew(database: psycopg.Connection[Any], *, worker: str, now: datetime) -> None:
+    """Say that a worker of this name lives, so what it has begun stays its own. The connection must commit by itself."""
+    database.execute(RENEW, [now + LEASE, worker[:100]])
 
 
 def finish(message_id: int) -> None:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from incidents.intake import outbox
 from incidents.models import DeadLetter, OutboxMessage
@@ -129,3 +130,31 @@ def test_what_failed_before_is_tried_alone() -> None:
     later, sent = NOW + timedelta(seconds=10), []
     outbox.publish_waiting(lambda m: sent.append(m.arguments), now=later)
     assert sent == [[[1]], [[2, 3]]]
+
+
+def test_a_copy_that_a_relay_sent_before_it_died_stands_for_nothing_but_its_own() -> None:
+    class Died(Exception):
+        pass
+
+    def dies(_message: OutboxMessage) -> None:
+        raise Died
+
+    group(1)
+    first = OutboxMessage.objects.get()
+    with pytest.raises(Died):
+        outbox.publish_waiting(dies, now=NOW)  # sent, and rolled back
+    group(2)
+    outbox.publish_waiting(lambda message: None, now=NOW)
+    assert not begin(first), "the copy does nothing: what it asks for is part of the new message"
+    assert begin(OutboxMessage.objects.get())
+
+
+@pytest.mark.parametrize(("worker", "is_taken"), [("worker@here", 0), ("another@there", 1)])
+@pytest.mark.django_db(transaction=True)
+def test_while_its_worker_lives_a_task_stays_that_worker_s(worker: str, is_taken: int) -> None:
+    message = published()
+    assert begin(message)
+    connection.ensure_connection()
+    later = NOW + outbox.LEASE * 0.9
+    outbox.renew(connection.connection, worker=worker, now=later)
+    assert outbox.recover(is_empty=lambda queue: True, now=later + outbox.LEASE * 0.9) == is_taken
