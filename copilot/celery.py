@@ -17,6 +17,7 @@ app.conf.update(
     accept_content=["json"],
     task_serializer="json",
     task_default_queue="intake",
+    beat_scheduler="copilot.schedule:LockedScheduler",
     task_ignore_result=True,
     # A task is done when it has ended: one whose worker dies is run again by another.
     task_acks_late=True,

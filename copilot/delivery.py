@@ -1,19 +1,26 @@
 """What every task that came through the outbox does around its work: claim its message, and say how it ended.
 
 A message is run once however often the broker delivers it, and not more than three times when it fails or kills its worker.
+A worker says every 20 seconds that it lives; what one had begun that is silent for 90 is run by another.
 Tasks of the schedule have no message: they come again by themselves.
 """
 
+import logging
+import threading
 from typing import Any
 
+import psycopg
 from celery import Task
 from celery.exceptions import Ignore
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_ready, worker_shutdown
+from django.conf import settings
 from django.utils import timezone
 
 from incidents.intake import outbox
 
+LOG = logging.getLogger(__name__)
 PREFIX = "outbox-"
+_ends = threading.Event()
 
 
 def task_id_of(message_id: int) -> str:
@@ -54,3 +61,27 @@ def release_unfinished(sender: Any = None, **_: Any) -> None:
     """When a worker starts, what the one before it of the same name had begun is free again."""
     if sender is not None:
         outbox.release(worker=str(sender.hostname), now=timezone.now())
+
+
+@worker_ready.connect
+def start_renewing(sender: Any = None, **_: Any) -> None:
+    """Keep what this worker has begun its own, from a thread, because its tasks run in processes that may be busy for minutes."""
+    if sender is not None:
+        _ends.clear()
+        threading.Thread(target=_renew, args=(str(sender.hostname),), name="renew", daemon=True).start()
+
+
+@worker_shutdown.connect
+def stop_renewing(**_: Any) -> None:
+    """End the thread."""
+    _ends.set()
+
+
+def _renew(worker: str) -> None:
+    # A connection of its own each time: one that is open would be inherited by processes that the worker forks later.
+    while not _ends.wait(outbox.RENEWED_EVERY.total_seconds()):
+        try:
+            with psycopg.connect(settings.DATABASE_URL, autocommit=True, connect_timeout=5) as database:
+                outbox.renew(database, worker=worker, now=timezone.now())
+        except psycopg.Error as error:
+            LOG.warning("%s could not say that it lives: %s", worker, str(error).strip())
