@@ -10,9 +10,10 @@ from django.db.models import Max
 from incidents import lifecycle
 from incidents.detection import affinity
 from incidents.detection.affinity import Surroundings, Trouble
-from incidents.grouping import rules
-from incidents.grouping.targets import STORM, Placed, Target, open_targets, room_for_more
+from incidents.grouping import rules, storms
+from incidents.grouping.targets import STORM, Placed, Target, in_one_storm, open_targets, room_for_more
 from incidents.lifecycle import OVER, profiles
+from incidents.lifecycle.alerts import title_for
 from incidents.models import Alert, AlertEvent, GroupingDecision, GroupingRule
 
 Outcome = GroupingDecision.Outcome
@@ -30,8 +31,8 @@ def place(alert_ids: Collection[int], *, now: datetime, quieten: Quieten | None 
     """Put each alert that fires and has no open incident into one, and return the decisions, shadow ones included.
 
     What alerts in incidents did since is written into their timelines. `quieten` marks those that do not count for now; without it all
-    do. Rules that are on decide first, then affinity: the best open incident from a score of 0.5 on, else a new one. When more than 25
-    incidents would open in ten minutes, the rest becomes one storm. Safe to repeat and to run twice at once.
+    do. Rules that are on decide first, then affinity: the best open incident from a score of 0.5 on, else a new one. When 200 alerts begin
+    in five minutes, or more than 25 incidents would open in ten, the rest is one storm. Safe to repeat and to run twice at once.
     """
     alerts = _read(alert_ids)
     lifecycle.note_alerts(alerts, now=now)
@@ -52,12 +53,15 @@ class _Round:
 
     def __init__(self, *, now: datetime, first_at: datetime) -> None:
         self.now = now
+        self.within: Surroundings = profiles.surroundings(now=now)
+        self.is_storm = self.within.alerts_in_five_minutes >= storms.STORM_FROM
+        if self.is_storm:
+            storms.gather(alerts=self.within.alerts_in_five_minutes, now=now)
         self.targets = open_targets(since=min(first_at, now))
         self.rules, _ = rules.active_rules()
         by_pk = {target.incident.pk: target for target in self.targets if target.incident}
         known = rules.incidents_by_key(self.rules, now=now)
         self.by_key = {key: by_pk[pk] for key, pk in known.items() if pk in by_pk}
-        self.within: Surroundings = profiles.surroundings(now=now)
         self.weights = profiles.weights()
         self.room = room_for_more(now=now)
 
@@ -69,8 +73,9 @@ class _Round:
             if not target.alerts:
                 continue
             if target.incident is None:
-                title = f"Alert storm: {len(target.alerts)} alerts at once" if target.is_storm else ""
-                target.incident = lifecycle.open_for_alerts(target.alerts, title=title, now=self.now)
+                title = storms.title(title_for(target.alerts[0])) if target.is_storm else ""
+                tags = [STORM] if target.is_storm else []
+                target.incident = lifecycle.open_for_alerts(target.alerts, title=title, tags=tags, now=self.now)
             else:
                 target.incident = lifecycle.join_alerts(target.incident, target.alerts, now=self.now)
         return placed
@@ -102,20 +107,24 @@ class _Round:
         if best is not None and best_score >= affinity.THRESHOLD:
             why = self._reasons(profile, best, best_found)
             return Placed(alert, best, False, why, features=features, score=score)
-        if self.room <= 0:
-            return self._into_storm(alert, profile)
+        if self.is_storm or self.room <= 0:
+            return self._into_storm(alert, profile, {**features, STORM: 1.0}, score)
         if best is None:
             why = "nothing else was open"
         else:
             why = f"nothing open is near enough; the closest, {best.reference}, scored {score:.2f} and needs 0.50"
         return Placed(alert, self._new(alert, profile), True, why, features=features, score=score)
 
-    def _into_storm(self, alert: Alert, profile: Trouble) -> Placed:
-        storm = next((t for t in self.targets if t.is_storm and t.is_demo == alert.is_demo), None)
-        why = "too many incidents opened in ten minutes, so what shares nothing is kept together as one storm"
+    def _into_storm(self, alert: Alert, profile: Trouble, features: dict[str, float], score: float | None) -> Placed:
+        open_storms = (t for t in self.targets if t.is_storm and t.is_demo == alert.is_demo)
+        storm = next((t for t in open_storms if in_one_storm(t.profile, profile)), None)
+        why = "too many incidents opened in ten minutes"
+        if self.is_storm:
+            why = f"{self.within.alerts_in_five_minutes} alerts began within five minutes"
         target = storm or self._new(alert, profile)
         target.is_storm = True
-        return Placed(alert, target, storm is None, why, features={STORM: 1.0})
+        why = f"{why}, so what is near nothing else is kept together as one storm"
+        return Placed(alert, target, storm is None, why, features=features, score=score)
 
     def _new(self, alert: Alert, profile: Trouble) -> Target:
         target = Target(profile, is_demo=alert.is_demo)

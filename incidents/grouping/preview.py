@@ -77,7 +77,9 @@ def preview(rule: GroupingRule, *, now: datetime) -> Preview:
         incidents=len(set(ended)),
         merged_by_people=GroupingDecision.objects.filter(
             outcome=GroupingDecision.Outcome.MERGED, undone_at=None, incident__in=set(ended)
-        ).count(),
+        )
+        .exclude(decided_by="")
+        .count(),
         precision=precision,
         recall=recall,
         is_cut=is_cut,

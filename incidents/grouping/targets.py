@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from incidents.detection import affinity
 from incidents.detection.affinity import Trouble
 from incidents.lifecycle import ACTIVE, LIVE, profiles
-from incidents.models import Alert, GroupingDecision, GroupingRule, Incident
+from incidents.models import Alert, GroupingRule, Incident
 
 MOST_CANDIDATES = 200
-STORM = "storm"  # the feature that marks the decisions of an incident that takes what is left of a storm
+STORM = "storm"  # the tag of an incident that takes what a storm brings, and a feature of such decisions
 # So many incidents may open in ten minutes; what comes then is one storm. People cannot run more at once, and a model explains each.
 MOST_OPENED, OPENED_WITHIN = 25, timedelta(minutes=10)
 
@@ -55,16 +55,16 @@ def open_targets(*, since: datetime) -> list[Target]:
             source=LIVE, status__in=ACTIVE, last_anomaly_at__gte=since - affinity.LONGEST_GAP
         ).order_by("-last_anomaly_at")[:MOST_CANDIDATES]
     )
-    storms = set(
-        GroupingDecision.objects.filter(incident__in=found, features__has_key=STORM).values_list(
-            "incident_id", flat=True
-        )
-    )
     known = profiles.profiles_of(found)
     return [
-        Target(known[incident.pk], incident, is_demo=incident.is_demo, is_storm=incident.pk in storms)
+        Target(known[incident.pk], incident, is_demo=incident.is_demo, is_storm=STORM in incident.tags)
         for incident in found
     ]
+
+
+def in_one_storm(one: Trouble, other: Trouble) -> bool:
+    """Say whether a storm may hold both: environments keep to themselves."""
+    return not one.environments or not other.environments or bool(one.environments & other.environments)
 
 
 def room_for_more(*, now: datetime) -> int:

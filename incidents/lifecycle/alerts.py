@@ -19,7 +19,7 @@ MOST_EVENTS = 200
 TITLE_WORDS = 120  # characters of an alert's summary in a title
 
 
-def open_for_alerts(alerts: Sequence[Alert], *, now: datetime, title: str = "") -> Incident:
+def open_for_alerts(alerts: Sequence[Alert], *, now: datetime, title: str = "", tags: Sequence[str] = ()) -> Incident:
     """Open an incident for alerts that belong together; they must not be empty. It begins when the earliest began, by our clock at the latest.
 
     An investigation is asked for with it. The caller holds the lock of the live source (`one_at_a_time`) and has decided that it is so.
@@ -33,6 +33,7 @@ def open_for_alerts(alerts: Sequence[Alert], *, now: datetime, title: str = "") 
             services=services,
             source=LIVE,
             team=team_of(services, told=[alert.team for alert in alerts]),
+            tags=list(tags),
             is_demo=all(alert.is_demo for alert in alerts),
             started_at=min(began(alert, now=now) for alert in alerts),
             opened_at=now,

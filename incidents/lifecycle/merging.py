@@ -19,32 +19,34 @@ Outcome = GroupingDecision.Outcome
 MOST_ALERTS = 20_000  # of one merge or split
 
 
-def merge(incident: Incident, *, into: Incident, by: str, now: datetime) -> GroupingDecision:
+def merge(incident: Incident, *, into: Incident, by: str, now: datetime, why: str = "") -> GroupingDecision:
     """Make one incident of two: alerts, anomalies and open tasks go to `into`, which is as grave and as old as the worse; the other is closed.
 
-    Its timeline stays its own and shows in the other's; those who follow it follow the other too. `undo` takes it back. Raises WrongState when
-    either is merged already or `into` is over.
+    Its timeline stays its own and shows in the other's; those who follow it follow the other too. `undo` takes it back. `by` is a person, or ""
+    for the program, which says `why`. Raises WrongState when either is merged already or `into` is over.
     """
     with transaction.atomic():
         one_at_a_time(incident.source)
         incident, into = _both(incident, into)
         features = _features(incident, into, now=now)
         moved = _move_everything(incident, into, now=now)
+        who = f"{f' by {by}' if by else ''}{f': {why}' if why else ''}"
         decision = GroupingDecision.objects.create(
             incident=into,
             subject=f"{incident.reference} {incident.title}"[:SUBJECT_LENGTH],
             outcome=Outcome.MERGED,
             features=features,
             score=affinity.score(features),
-            sentence=f"{incident.reference} was merged into {into.reference} by {by}"[:SENTENCE_LENGTH],
+            sentence=f"{incident.reference} was merged into {into.reference}{who}"[:SENTENCE_LENGTH],
             moved=moved,
             decided_at=now,
             decided_by=by,
         )
-        text = f"Merged by {by}: {incident.reference} “{incident.title}” is part of this"
-        tell_watchers(into, write(into, kind=Kind.PERSON, at=now, text=text, actor=by, now=now))
-        gone = f"Merged into {into.reference} by {by}"
-        tell_watchers(incident, write(incident, kind=Kind.PERSON, at=now, text=gone, actor=by, now=now))
+        kind = Kind.PERSON if by else Kind.COPILOT
+        text = f"Merged{f' by {by}' if by else ''}: {incident.reference} “{incident.title}” is part of this"
+        tell_watchers(into, write(into, kind=kind, at=now, text=text, actor=by, now=now))
+        gone = f"Merged into {into.reference}{who}"
+        tell_watchers(incident, write(incident, kind=kind, at=now, text=gone, actor=by, now=now))
         for one in (incident, into):
             announce(one)
     return decision

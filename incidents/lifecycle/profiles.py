@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from django.db.models import F, Window
+from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
 from incidents.detection import affinity
@@ -66,24 +66,22 @@ def grown(incident: Trouble, alert: Trouble) -> Trouble:
 
 def surroundings(*, now: datetime) -> Surroundings:
     """Return what recent alerts, the topology and recent changes say at this moment."""
-    recent = list(
-        Alert.objects.filter(status=Alert.Status.FIRING)
-        .order_by("-last_received_at")
-        .values_list("name", "summary", "labels", "first_received_at")[:RECENT_ALERTS]
-    )
+    firing = Alert.objects.filter(status=Alert.Status.FIRING)
+    recent = list(firing.order_by("-last_received_at").values_list("name", "summary", "labels")[:RECENT_ALERTS])
+    began = Q(first_received_at__gte=now - BURST) | Q(starts_at__gte=now - BURST)
     changes: dict[str, list[datetime]] = defaultdict(list)
     told = Change.objects.filter(source="live", at__gte=now - CHANGES_SINCE).order_by("-at")
     for service, at in told.values_list("service", "at")[:MOST_CHANGES]:
         changes[service].append(at)
     return Surroundings(
         documents=len(recent),
-        word_counts=Counter(word for name, summary, _, _ in recent for word in affinity.words_of(name, summary)),
-        label_counts=affinity.counts_of(affinity.labels_of(labels) for _, _, labels, _ in recent),
+        word_counts=Counter(word for name, summary, _ in recent for word in affinity.words_of(name, summary)),
+        label_counts=affinity.counts_of(affinity.labels_of(labels) for _, _, labels in recent),
         neighbours=affinity.neighbours_of(
             ServiceEdge.objects.known(now=now).values_list("caller__name", "callee__name")
         ),
         changes=changes,
-        alerts_in_five_minutes=sum(received >= now - BURST for _, _, _, received in recent),
+        alerts_in_five_minutes=firing.filter(began, quiet="", last_received_at__gte=now - BURST).count(),
     )
 
 
@@ -108,7 +106,8 @@ def lessons() -> list[tuple[dict[str, float], bool]]:
     """Return the newest decisions that a person made or undid, as (features, whether the two belong together)."""
     kinds = GroupingDecision.Outcome
     judged = GroupingDecision.objects.filter(is_shadow=False).exclude(features={})
-    made = judged.filter(outcome__in=(kinds.MERGED, kinds.SPLIT))
+    # What the program merged by itself is no lesson until somebody undoes it.
+    made = judged.filter(outcome__in=(kinds.MERGED, kinds.SPLIT)).exclude(decided_by="", undone_at=None)
     undone = judged.filter(outcome=kinds.JOINED, undone_at__isnull=False)
     found = sorted((made | undone).order_by("-decided_at")[:LESSONS], key=lambda decision: decision.decided_at)
     return [(decision.features, _together(decision)) for decision in found]

@@ -206,25 +206,6 @@ def test_demo_alerts_keep_to_themselves() -> None:
     assert incident_of(first) != incident_of(second)
 
 
-def test_a_storm_becomes_few_incidents() -> None:
-    names = ("HostDown", "HighErrorRate", "HighLatency", "QueueFull")
-    made = [
-        alert(
-            names[n % 4],
-            service=f"service-{n % 300}",
-            started=n / 100,
-            labels={"instance": f"10.0.{n // 250}.{n % 250}", "rack": f"r{n % 300}"},
-        )
-        for n in range(500)
-    ]
-    for begin in range(0, len(made), 100):
-        place(*made[begin : begin + 100], now=20)
-    assert not Alert.objects.filter(incident=None).exists()
-    assert Incident.objects.count() <= 26
-    assert GroupingDecision.objects.count() == len(made)
-    assert all(incident.timeline.count() < 80 for incident in Incident.objects.all())
-
-
 @pytest.mark.django_db(transaction=True)
 def test_workers_at_once_agree_on_one_incident() -> None:
     made = [alert(started=n) for n in range(8)]
