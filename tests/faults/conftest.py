@@ -1,0 +1,73 @@
+"""Databases and process lines of their own for the fault tests, made quickly: each database is a copy of one that was migrated once."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from urllib.parse import quote
+
+import httpx
+import psycopg
+import pytest
+
+from copilot.embedded import postgres
+from copilot.embedded.child import Child
+from tests.faults.line import Line
+from tests.services import ROOT, Run, free_port
+
+
+@pytest.fixture(scope="session")
+def new_database(services: Run) -> Callable[[str], str]:
+    """Call it with a name: a migrated, empty database; its URL is returned."""
+
+    def url(name: str) -> str:
+        return f"postgresql://{postgres.USER}@/{name}?host={quote(str(services.folder / 'sockets'))}"
+
+    def create(name: str, *more: str) -> None:
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} {' '.join(more)}")  # type: ignore[call-overload,unused-ignore]
+
+    create("faults_template")
+    environment = {**os.environ, "DATABASE_URL": url("faults_template")}
+    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    subprocess.run(migrate, cwd=ROOT, env=environment, check=True, timeout=180)
+
+    def make(name: str) -> str:
+        create(name, "TEMPLATE faults_template")
+        return url(name)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def front(services: Run, new_database: Callable[[str], str]) -> Iterator[Line]:
+    """A database and web servers on it; nobody takes the tasks that are asked for."""
+    found = Line(services, folder=services.folder / "faults_front", dsn=new_database("faults_front"))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def web(front: Line) -> tuple[str, Child]:
+    """A web server of the front, and its process."""
+    return front.start_web()
+
+
+@pytest.fixture
+def post(web: tuple[str, Child]) -> Iterator[Callable[..., httpx.Response]]:
+    """Call it with a token and a body, and headers."""
+    with httpx.Client(base_url=web[0], trust_env=False, timeout=60) as client:
+
+        def send(token: str, content: bytes, **headers: str) -> httpx.Response:
+            return client.post(f"/in/{token}", content=content, headers={"Content-Type": "application/json", **headers})
+
+        yield send
+
+
+@pytest.fixture(scope="module")
+def line(services: Run, new_database: Callable[[str], str]) -> Iterator[Line]:
+    """A broker, a database and a web server that live; relays and workers are the tests' own."""
+    name = f"faults_line_{free_port()}"
+    found = Line(services, folder=services.folder / name, dsn=new_database(name))
+    yield found
+    found.close()
