@@ -12,6 +12,7 @@ from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
 
 MOST_COMPUTED = 3
 MOST_RELEVANT = 6
+MOST_ATTACHED = 6  # findings in attached files that are told when these are asked about
 
 
 class About(StrEnum):
@@ -61,13 +62,18 @@ _BLAME = re.compile(
 )
 
 
+_FILES = re.compile(
+    r"attach|\bfiles?\b|\blogs?\b|\bdump|\bexport|\boutput|kubectl|\.(?:log|txt|csv|json|ya?ml)\b", re.IGNORECASE
+)
+
+
 def focus_on(question: str, bundle: EvidenceBundle) -> Focus:
     """Return what the question is about in this bundle; an empty question asks for the explanation as a whole."""
     named = verification.services_in(question, bundle)
     about = _about(question, named)
     brief = briefs.write(bundle, title="")
-    computed = _computed(about, named, bundle, brief)
-    if about is About.OTHER and named:
+    computed = _attached(question, bundle) or _computed(about, named, bundle, brief)
+    if about is About.OTHER and named and not computed:
         computed = tuple(_cited(item) for item in bundle.items if item.service in named)[:2]
     cited = [id_ for claim in computed for id_ in claim.cites]
     asked = [item.id for item in bundle.items if item.service in named]
@@ -99,6 +105,14 @@ def _computed(about: About, named: list[str], bundle: EvidenceBundle, brief: bri
         About.OTHER: lambda: (),
     }  # fmt: skip
     return tuple(answers[about]())[:MOST_COMPUTED]
+
+
+def _attached(question: str, bundle: EvidenceBundle) -> tuple[CheckedClaim, ...]:
+    """Say what attached files show, when there is nothing else or the question is about them."""
+    found = [item for item in bundle.items if item.kind is Kind.ATTACHED]
+    if not found or (bundle.hypotheses and not _FILES.search(question)):
+        return ()
+    return tuple(_cited(item) for item in found[:MOST_ATTACHED])
 
 
 def _leader_instead(named: list[str], bundle: EvidenceBundle, brief: briefs.Brief) -> tuple[CheckedClaim, ...]:

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     CHANGE = "change"
     PASSAGE = "passage"
     PRECEDENT = "precedent"
+    ATTACHED = "attached"
 
 
 class Role(StrEnum):

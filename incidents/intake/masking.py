@@ -120,7 +120,14 @@ RULES: Sequence[Rule] = (
         ),
         _keep_quotes,
     ),
-    Rule(("@",), re.compile(r"[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b"), "[email]"),
+    # A node of a cluster (rabbit@broker-0.brokers.svc.cluster.local) is no person.
+    Rule(
+        ("@",),
+        re.compile(
+            r"[A-Za-z0-9._%+-]{1,64}@(?![\w.-]{1,200}\.svc\.cluster\.local\b)(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}\b"
+        ),
+        "[email]",
+    ),
 )
 CARD_LIKE = re.compile(r"(?<![\w.-])[2-6]\d(?:[ -]?\d){11,17}(?![\w-])")
 LONG_NUMBER = re.compile(r"\d[\d -]{11}")

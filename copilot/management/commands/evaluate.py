@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from copilot.management.evaluations import localization
+from copilot.management.evaluations import conversations, localization
 
-SUBJECTS: dict[str, ModuleType] = {"localization": localization}
+SUBJECTS: dict[str, ModuleType] = {"localization": localization, "conversations": conversations}
 
 
 class Command(BaseCommand):

@@ -34,6 +34,10 @@ MASKED = [
     ("card=5500-0000-0000-0004", "card=[card]"),
     ("amex 378282246310005", "amex [card]"),
     ("mail ann.b+x@example.co.uk bounced", "mail [email] bounced"),
+    (
+        "ann@corp.local asked rabbit@broker-0.brokers.svc.cluster.local",
+        "[email] asked rabbit@broker-0.brokers.svc.cluster.local",
+    ),
 ]
 KEPT = [
     "",

@@ -1,0 +1,240 @@
+"""Attached files and a question to evidence: what fails, what is in a bad state, what moved, and what was asked for."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from copilot.evidence.attached import matching, measures, problems, tables
+from copilot.evidence.attached.entries import NOTHING, WARN, Entry, entries_of
+from copilot.evidence.attached.files import AttachedFile
+from copilot.evidence.attached.measures import Movement
+from copilot.evidence.attached.problems import Group
+from copilot.evidence.attached.states import State, is_document, states_of
+from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
+from copilot.evidence.numbering import numbered
+from copilot.evidence.wording import clock, joined
+
+MOST_PROBLEMS, MOST_STATES, MOST_MOVEMENTS, MOST_MATCHES = 8, 6, 3, 4
+FEW_ENTRIES = 5  # a file as short as this is told whole
+MOST_QUOTED = 240  # characters
+MOST_SHOWN = 20  # lines of an item
+MOST_CONTINUED = 12  # of an entry of several
+MOST_VARIANTS = 6
+STEADY = 0.9  # rank correlation; of one jump halfway it is 0.87
+_DURATION = re.compile(r"latency|duration|response_?time|elapsed|took|_(?:ms|us|ns|seconds|millis)$", re.IGNORECASE)
+_FAILS, _MOVES, _WARNS, _FOLLOWS = 0, 2, 3, 4  # what tells most comes first
+_STATES = {3: 1, 2: 3}
+_SEVERITIES = ((21, "FATAL"), (17, "ERROR"), (13, "WARN"), (9, "INFO"), (1, "DEBUG"))
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What the files say, whatever the question: read once, asked often. `notes` are sentences on what could not be read."""
+
+    files: tuple[AttachedFile, ...]
+    entries: tuple[Entry, ...]
+    groups: tuple[Group, ...]
+    states: tuple[State, ...]
+    movements: tuple[Movement, ...]
+    notes: tuple[str, ...]
+
+
+def digest(files: Sequence[AttachedFile]) -> Digest:
+    """Read what the files say. A file with the same lines as another one is read once."""
+    notes, entries, states = [], [], []
+    different: dict[tuple[str, ...], AttachedFile] = {}
+    for file in files:
+        if file.cut:
+            notes.append(f"{file.cut[0].upper()}{file.cut[1:]}.")
+        if all(line.strip() in NOTHING for line in file.lines):
+            notes.append(f"{file.name} is empty.")
+            continue
+        twin = different.setdefault(file.lines, file)
+        if twin is not file:
+            notes.append(f"{file.name} says the same as {twin.name}.")
+            continue
+        if is_document(file):
+            states += states_of(file)
+        else:
+            entries += tables.rows_of(file) or entries_of(file)
+    return Digest(
+        tuple(files),
+        tuple(entries),
+        tuple(problems.problems_in(entries)),
+        tuple(sorted(states, key=lambda state: -state.weight)),
+        tuple(measures.movements_in(entries)),
+        tuple(notes),
+    )
+
+
+def gather(read: Digest, question: str, *, now: datetime, former: EvidenceBundle | None = None) -> EvidenceBundle:
+    """Return the bundle that answers a question from attached files alone; the items that were asked for stand first."""
+    items, earlier = numbered(drafts(read, question, now=now), former=former)
+    times = [moment for item in items for moment in (item.start, item.end)] or [now]
+    return EvidenceBundle(
+        gathered_at=now,
+        incident_start=min(times),
+        incident_end=max(times),
+        services=(),
+        items=items,
+        hypotheses=(),
+        gaps=read.notes,
+        next_check="",
+        earlier=earlier,
+    )
+
+
+def beside(bundle: EvidenceBundle, read: Digest, question: str, *, now: datetime) -> EvidenceBundle:
+    """Return an incident's bundle with what the attached files add to it."""
+    items, _ = numbered(drafts(read, question, now=now), former=bundle)
+    return replace(bundle, items=(*bundle.items, *items), gaps=(*bundle.gaps, *read.notes))
+
+
+def drafts(read: Digest, question: str, *, now: datetime) -> list[Evidence]:
+    """Return the evidence without ids: what was asked for, then what tells most of what fails, is in a bad state or moved."""
+    named = {file.name: file for file in read.files}
+    asked = _asked(read, question)
+    told = {id(entry) for group in asked for entry in group.entries[:1]}
+    rest = [group for group in read.groups if id(group.entries[0]) not in told][:MOST_PROBLEMS]
+    ranked = [
+        *((_FAILS if group.rank > WARN else _WARNS, _of_group(group, named, now=now)) for group in rest),
+        *(
+            (_STATES.get(state.weight, _FOLLOWS), _of_state(state, now=now, files=named))
+            for state in read.states[:MOST_STATES]
+        ),
+        *((_MOVES, _of_movement(each, named, now=now)) for each in read.movements[:MOST_MOVEMENTS]),
+    ]
+    found = [_of_group(group, named, now=now, asked=True) for group in asked]
+    found += [item for _, item in sorted(ranked, key=lambda pair: pair[0])]
+    if not found:
+        found = [_of_group(group, named, now=now) for group in _short(read)]
+    return list({(item.statement, item.query): item for item in found}.values())
+
+
+def _asked(read: Digest, question: str) -> list[Group]:
+    groups = problems.grouped(matching.matching(question, read.entries))
+    return sorted(groups, key=lambda group: (not _varies(group), -group.rank, -len(group.entries)))[:MOST_MATCHES]
+
+
+def _varies(group: Group) -> bool:
+    return measures.range_in(group.entries) is not None
+
+
+def _short(read: Digest) -> Iterable[Group]:
+    for name in dict.fromkeys(entry.file for entry in read.entries):
+        own = [entry for entry in read.entries if entry.file == name]
+        if len(own) <= FEW_ENTRIES:
+            yield from problems.grouped(own)
+
+
+def _of_group(group: Group, files: dict[str, AttachedFile], *, now: datetime, asked: bool = False) -> Evidence:
+    first, last, count = group.entries[0], group.entries[-1], len(group.entries)
+    level = next((name for least, name in _SEVERITIES if group.severity >= least), "A line" if count == 1 else "Lines")
+    times = f" {count:,} times" if count > 1 else ""
+    text = first.text if len(first.text) <= MOST_QUOTED else f"{first.text[:MOST_QUOTED].rpartition(' ')[0]} …"
+    quoted = " ".join(text.split()).replace("“", "").replace("”", "")
+    details = _range(group) if asked else ""
+    statement = f"{level}{times}{_when(first, last)}{details}: “{quoted}”{_variants(group)}."
+    shown = [entry for entry in (*group.entries[: MOST_SHOWN - 1], last) if entry.file == first.file]
+    numbers = {
+        number for entry in shown for number in range(entry.line, min(entry.last, entry.line + MOST_CONTINUED) + 1)
+    }
+    item = _item(
+        f"{level}{f' ×{count:,}' if count > 1 else ''} in {_file_names(group.entries)}",
+        statement,
+        first.file,
+        sorted(numbers)[:MOST_SHOWN],
+        files,
+        times=(first.at or now, max(first.at or now, last.at or now)),
+    )
+    return replace(item, statistic={"lines": {"value": count, "unit": ""}})
+
+
+def _range(group: Group) -> str:
+    """Return the range of the number that varies in the lines; "" when none does."""
+    spread = measures.range_in(group.entries) if len(group.entries) > 1 else None
+    if spread is None:
+        return ""
+    return f", from {spread.least:g} to {spread.most:g} {spread.unit}, median {spread.median:g} {spread.unit}"
+
+
+def _variants(group: Group) -> str:
+    """Return the values of the word in which the lines differ, with how often each came; "" when it is no word of few values."""
+    values = problems.differing(group)
+    shown = joined([f"{value} {count:,}" for value, count in values[:MOST_VARIANTS]])
+    more = f" and {len(values) - MOST_VARIANTS} more" if len(values) > MOST_VARIANTS else ""
+    return f" ({shown}{more})" if shown else ""
+
+
+def _of_state(state: State, *, files: dict[str, AttachedFile], now: datetime) -> Evidence:
+    about = f"{state.subject}: " if state.subject else ""
+    statement = f"{state.file} states {about}{state.text}."
+    lines = list(range(state.line, min(state.last, state.line + MOST_SHOWN - 1) + 1))
+    return _item(f"State in {state.file}", statement, state.file, lines, files, times=(now, now))
+
+
+def _of_movement(moved: Movement, files: dict[str, AttachedFile], *, now: datetime) -> Evidence:
+    way = "rose" if moved.after > moved.before else "dropped"
+    if abs(moved.order) >= STEADY:
+        way = "grew steadily" if moved.after > moved.before else "declined steadily"
+    at = f"; it was halfway at {clock(moved.halfway.at)}" if moved.halfway.at else ""
+    if _DURATION.search(moved.name):
+        at += f"; it became {'slower' if moved.after > moved.before else 'faster'}"
+    statement = (
+        f"{moved.name} {way} from {moved.before:,.6g} to {moved.after:,.6g} between the first and the last tenth of {moved.values:,} lines"
+        f"{_when(moved.first, moved.last)}{at}."
+    )
+    lines = [moved.first.line, moved.halfway.line, moved.last.line]
+    item = _item(
+        f"{moved.name} {way}",
+        statement,
+        moved.file,
+        sorted(set(lines)),
+        files,
+        times=(moved.first.at or now, moved.last.at or now),
+    )
+    statistic = {"before": {"value": moved.before, "unit": ""}, "after": {"value": moved.after, "unit": ""}}
+    return replace(item, statistic=statistic)
+
+
+def _item(
+    title: str,
+    statement: str,
+    file: str,
+    numbers: list[int],
+    files: dict[str, AttachedFile],
+    *,
+    times: tuple[datetime, datetime],
+) -> Evidence:
+    lines = [{"number": number, "text": files[file].lines[number - 1]} for number in numbers]
+    where = f"{file}:{numbers[0]}" + (f"–{numbers[-1]}" if numbers[-1] != numbers[0] else "")
+    return Evidence(
+        id="",
+        kind=Kind.ATTACHED,
+        role=Role.SYMPTOM,
+        service="",
+        title=title,
+        statement=statement,
+        start=times[0],
+        end=max(times),
+        excerpt=tuple(str(line["text"])[:300] for line in lines[:3]),
+        query=where,
+        backend="attached file",
+        detail={"file": file, "lines": lines},
+    )
+
+
+def _when(first: Entry, last: Entry) -> str:
+    """Return " from … to …", or " at …" for one moment; "" when the lines have no times."""
+    if first.at is None or last.at is None:
+        return ""
+    begin, end = sorted((first.at, last.at))
+    if begin == end:
+        return f" at {begin:%Y-%m-%d %H:%M:%S}"
+    until = clock(end) if begin.date() == end.date() else f"{end:%Y-%m-%d %H:%M:%S}"
+    return f" from {begin:%Y-%m-%d %H:%M:%S} to {until}"
+
+
+def _file_names(entries: Sequence[Entry]) -> str:
+    return joined(list(dict.fromkeys(entry.file for entry in entries))[:3])
