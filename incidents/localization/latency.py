@@ -49,7 +49,7 @@ class Slowdown:
 
 def own_time(view: TraceView) -> list[Slowdown]:
     """Return the operations whose exclusive time rose, one entry each; calls to other services are left to `hops` and `reach`."""
-    rows = np.flatnonzero(~view.calls_out & (view.unanswered < 0))
+    rows = np.flatnonzero((~view.calls_out | view.serves) & (view.unanswered < 0))
     found = _compare(view, _Samples(rows, view.code[rows], view.self_ns[rows], borrowed=0))
     return [
         Slowdown(*view.name(shift.group), "", shift.quantile, shift.before, shift.after, shift.strength, shift.rows)
@@ -90,7 +90,9 @@ class _Samples:
 
 def _hop_samples(view: TraceView) -> _Samples:
     """Return the hops by pair of caller and callee; a pair hardly seen before borrows what its caller's other hops took."""
+    # Between a handler and its callee's lies the handler's own work too: only a call's own span tells what is lost on the way.
     rows = np.flatnonzero(view.crosses)
+    rows = rows[~view.serves[view.parent[rows]]]
     width = len(view.table.services)
     caller = view.table.service[view.parent[rows]].astype(np.int64)
     group = caller * width + view.table.service[rows]

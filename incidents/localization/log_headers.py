@@ -46,18 +46,17 @@ class Header:
     component: Callable[[str], object] | None = None
     context: bool = False
 
-    def message(self, words: list[str]) -> list[str]:
-        """Return the words of a line behind its header."""
+    def end(self, words: Sequence[str]) -> int:
+        """Return where the message of a line begins among its words."""
         if not self.words:
-            return words
-        start = self.words
-        if self.component is not None and len(words) > start and self.component(words[start]):
-            start += 1
-        if self.context and len(words) > start and words[start].startswith("["):
-            start = (
-                next((at for at in range(start, min(len(words), start + LONGEST)) if "]" in words[at]), start - 1) + 1
-            )
-        return words[start:]
+            return 0
+        end = self.words
+        if self.component is not None and len(words) > end and self.component(words[end]):
+            end += 1
+        if self.context and len(words) > end and words[end].startswith("["):
+            closing = (at for at in range(end, min(len(words), end + LONGEST)) if "]" in words[at])
+            end = next(closing, end - 1) + 1
+        return end
 
 
 NONE = Header()

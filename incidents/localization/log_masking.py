@@ -6,6 +6,7 @@ a template says <*>.
 """
 
 import re
+from collections.abc import Callable
 
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 MAX_WORDS = 200_000  # remembered; then the memory starts anew
@@ -71,11 +72,21 @@ def without_digits(line: str) -> str:
 
 
 class Words(dict[str, str]):
-    """Words, their digits turned into 0, to what they read with values replaced; found out once a word."""
+    """Words, their digits turned into 0, to what they read with values replaced; found out once a word.
+
+    `marked` are those of them that `mark` says something of: what a line's level or place in the code looks like.
+    """
+
+    def __init__(self, mark: Callable[[str], object] = lambda _: False) -> None:
+        super().__init__()
+        self.marked: set[str] = set()
+        self._mark = mark
 
     def __missing__(self, word: str) -> str:
         if len(self) >= MAX_WORDS:
             self.clear()
+        if self._mark(word):
+            self.marked.add(word)
         masked = self[word] = mask_word(word)
         return masked
 

@@ -3,9 +3,11 @@
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +17,11 @@ from incidents.localization.log_grouping import VALUE, Shape, common, group, man
 from incidents.localization.log_masking import Words, folded, mask_name, mask_phrases, without_digits
 
 # What a line says stands at its start; long dumps of values only cost time.
-MAX_CHARACTERS, MAX_WORDS, MAX_TOKENS = 600, 40, 80
+MAX_CHARACTERS, MOST_WORDS, MAX_TOKENS = 600, 50, 80
 # Different lines after masking that are told apart; the rest of a source share one template.
 MAX_SHAPES = 20_000
 OTHER = "<*>"
+_PARTING = "\x1e"
 # Contents of one bracket or pair of quotes, of different lengths: so many are values, fewer may be wording.
 MANY_CONTENTS = 8
 BEGINNING = 3  # tokens that two lines of one statement in the code share at least
@@ -27,8 +30,7 @@ _CLOSING = {")": "(", "]": "[", "}": "{", '"': '"', "'": "'"}
 _LISTS = {",", ";"}
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A piece of a masked line: as it is shown, with the space before it, and as it is compared."""
 
     shown: str
@@ -52,13 +54,11 @@ def template_id(text: str) -> str:
 class _Shapes:
     """Masked lines, each once, in the order they were seen: by their origin, which is "" where origins are not told apart."""
 
-    words: Words
     by_origin: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(dict))
     counts: list[int] = field(default_factory=list)
 
-    def number(self, origin: str, words: list[str]) -> int:
+    def number(self, origin: str, masked: str) -> int:
         known = self.by_origin[origin]
-        masked = " ".join(map(self.words.__getitem__, words))
         number = known.get(masked)
         if number is None:
             if len(self.counts) >= MAX_SHAPES:
@@ -70,22 +70,19 @@ class _Shapes:
         return number
 
 
-def mine(lines: Sequence[str], *, apart: bool = False, memory: Words | None = None) -> Mined:
+def memory() -> Words:
+    """Return an empty memory of words, for `mine`."""
+    return Words(log_origins.kind_of)
+
+
+def mine(lines: Sequence[str], *, apart: bool = False, words: Words | None = None) -> Mined:
     """Return the template of each line. The header that nearly all lines begin with is left out.
 
-    With `apart`, lines of different level or place in the code never share a template, and its text begins with them. `memory`
-    remembers what words read like; share it between calls to save time.
+    With `apart`, lines of different level or place in the code never share a template, and its text begins with them. `words`
+    remembers what words read like (see `memory`); share it between calls to save time.
     """
-    header = log_headers.learn(lines)
-    shapes = _Shapes(memory if memory is not None else Words())
-    origin = log_origins.Origins(header).of if apart else None
-    split, number, message = _splitter(header), shapes.number, header.message
-    shape = []
-    for line in lines:
-        words_of_line = split(line)
-        said = message(words_of_line)
-        where, said = origin(line, words_of_line, said) if origin else ("", said)
-        shape.append(number(where, said[:MAX_WORDS]))
+    shapes = _Shapes()
+    shape = np.array(_shapes_of(lines, shapes, memory() if words is None else words, apart=apart), dtype=np.int64)
     of_shape = np.zeros(len(shapes.counts), dtype=np.int64)
     texts: list[str] = []
     for name, known in shapes.by_origin.items():
@@ -93,7 +90,41 @@ def mine(lines: Sequence[str], *, apart: bool = False, memory: Words | None = No
         numbers, found = templates_of(list(known), counts, one_statement=log_origins.has_place(name))
         of_shape[list(known.values())] = np.array(numbers) + len(texts)
         texts += [f"{name} {text}" if name else text for text in found]
-    return _in_order(of_shape[np.array(shape, dtype=np.int64)], texts)
+    return _in_order(of_shape[shape], texts)
+
+
+def _shapes_of(lines: Sequence[str], shapes: _Shapes, words: Words, *, apart: bool) -> list[int]:
+    header = log_headers.learn(lines)
+    origins = log_origins.Origins(header)
+    # Lines that differ in nothing but digits are looked at once, unless a digit says where in the code they come from.
+    seen: dict[str, int] = {}
+    found = []
+    for line, bare in zip(lines, _without_digits(lines), strict=True):
+        number = seen.get(bare)
+        if number is not None:
+            shapes.counts[number] += 1
+            found.append(number)
+            continue
+        spoken = (bare.replace("|", " ") if header.bars else bare).split(None, MOST_WORDS)[:MOST_WORDS]
+        masked = list(map(words.__getitem__, spoken))
+        begins = header.end(spoken)
+        origin, placed = "", False
+        if apart and not words.marked.isdisjoint(spoken[: log_origins.WITHIN]):
+            origin, told = origins.of(line, spoken[: log_origins.WITHIN], begins)
+            placed = log_origins.has_place(origin)
+            masked = [word for at, word in enumerate(masked) if at not in told or at < begins]
+        number = shapes.number(origin, " ".join(masked[begins:]))
+        if not placed and len(seen) < MAX_SHAPES:
+            seen[bare] = number
+        found.append(number)
+    return found
+
+
+def _without_digits(lines: Sequence[str]) -> list[str]:
+    """Return each line's start with its digits turned into 0: all at once, unless a line holds what would part them."""
+    cut = [line[:MAX_CHARACTERS] for line in lines]
+    parts = without_digits(_PARTING.join(cut)).split(_PARTING) if cut else []
+    return parts if len(parts) == len(cut) else [without_digits(line) for line in cut]
 
 
 def _in_order(template: NDArray[np.int64], texts: Sequence[str]) -> Mined:
@@ -103,12 +134,6 @@ def _in_order(template: NDArray[np.int64], texts: Sequence[str]) -> Mined:
     number = np.empty(len(texts), dtype=np.int64)
     number[order] = np.arange(len(order))
     return Mined(number[template], [texts[one] for one in order.tolist()])
-
-
-def _splitter(header: log_headers.Header) -> Callable[[str], list[str]]:
-    if header.bars:
-        return lambda line: without_digits(line[:MAX_CHARACTERS]).replace("|", " ").split()
-    return lambda line: without_digits(line[:MAX_CHARACTERS]).split()
 
 
 def templates_of(
@@ -149,8 +174,7 @@ def tokens(masked: str) -> list[Token]:
             continue
         if piece == "<time>" and not found:
             continue  # when something was said is no part of it
-        named = mask_name(piece)
-        token = Token(space + named, folded(named))
+        token = _token(space, piece)
         space = ""
         if VALUE in token.compared and _repeats(found, token):
             continue
@@ -160,6 +184,12 @@ def tokens(masked: str) -> list[Token]:
         if len(found) >= MAX_TOKENS:
             break
     return found
+
+
+@lru_cache(maxsize=65_536)
+def _token(space: str, piece: str) -> Token:
+    named = mask_name(piece)
+    return Token(space + named, folded(named))
 
 
 def _repeats(found: list[Token], token: Token) -> bool:

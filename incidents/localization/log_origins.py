@@ -1,6 +1,7 @@
 """Where a line comes from as it says itself: its level, and the place in the code that wrote it."""
 
 import re
+from functools import lru_cache
 
 from incidents.localization.log_headers import LEVELS, Header
 from incidents.localization.log_masking import without_digits
@@ -10,17 +11,7 @@ _BRACKETS = "[]()|:,<>"
 # Class#00, file.py:000
 _PLACE = re.compile(r"[\[(]?[A-Za-z_][\w.$/-]*(?:#|\.[a-z]{1,5}:)0+[\])]?:?")
 _SMALL_LEVEL = re.compile(r"[\[(<|][a-z]+[\])>|]:?|[a-z]+:|level=\"?[a-z]+\"?", re.IGNORECASE)
-_PLACE_FOUND = "place"
-
-
-class _Kinds(dict[str, str]):
-    """What each word is, its digits turned into 0: a level's name, `_PLACE_FOUND`, or nothing."""
-
-    def __missing__(self, word: str) -> str:
-        if len(self) > 50_000:
-            self.clear()
-        kind = self[word] = _PLACE_FOUND if _PLACE.fullmatch(word) else level_of(word)
-        return kind
+PLACE = "place"
 
 
 def level_of(word: str) -> str:
@@ -39,40 +30,34 @@ def has_place(origin: str) -> bool:
     return any(_PLACE.fullmatch(without_digits(part)) for part in origin.split())
 
 
+@lru_cache(maxsize=16_384)
+def kind_of(word: str) -> str:
+    """Return a level's name, `PLACE` for a place in the code, or nothing. The word's digits must have been turned into 0."""
+    return PLACE if _PLACE.fullmatch(word) else level_of(word)
+
+
 class Origins:
     """Finds the origin of lines that have this header."""
 
     def __init__(self, header: Header) -> None:
         self._header = header
-        self._kinds = _Kinds()
 
-    def of(self, line: str, words: list[str], message: list[str]) -> tuple[str, list[str]]:
-        """Return level and place, "" for none, and the message without them.
+    def of(self, line: str, words: list[str], begins: int) -> tuple[str, list[int]]:
+        """Return level and place, "" for none, and where among the words they stand. <*> stands for words left out between or behind them.
 
-        `words` are the line's with digits turned into 0, `message` those behind its header. In the first, <*> stands for words that
-        are left out between level, place and message.
+        `words` are the line's first ones, their digits turned into 0; `begins` says where its message does.
         """
-        kinds = self._kinds
-        told: list[int] = []
-        for at, word in enumerate(words[:WITHIN]):
-            kind = kinds[word]
-            if kind and all((kinds[words[one]] == _PLACE_FOUND) != (kind == _PLACE_FOUND) for one in told):
-                told.append(at)
-        if not told:
-            return "", message
-        begins = len(words) - len(message)
-        return self._shown(line, words, told, begins), [
-            word for at, word in enumerate(message, start=begins) if at not in told
-        ]
-
-    def _shown(self, line: str, words: list[str], told: list[int], begins: int) -> str:
+        found: dict[bool, int] = {}
+        for at, word in enumerate(words):
+            if kind := kind_of(word):
+                found.setdefault(kind == PLACE, at)
+        told = sorted(found.values())
         parts = []
-        for at, after in zip(told, [*told[1:], max(begins, told[-1] + 1)], strict=True):
-            kind = self._kinds[words[at]]
-            parts.append(self._as_written(line, at) if kind == _PLACE_FOUND else kind)
+        for at, after in zip(told, [*told[1:], max(begins, told[-1] + 1)] if told else [], strict=True):
+            parts.append(self._as_written(line, at) if found.get(True) == at else kind_of(words[at]))
             if after - at > 1 and at < begins:
                 parts.append("<*>")
-        return " ".join(parts)
+        return " ".join(parts), told
 
     def _as_written(self, line: str, at: int) -> str:
         words = (line.replace("|", " ") if self._header.bars else line).split(None, at + 1)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from incidents.localization.log_masking import Words
-from incidents.localization.log_mining import MAX_CHARACTERS, mine
+from incidents.localization.log_mining import MAX_CHARACTERS, memory, mine
 from incidents.localization.log_origins import level_of
 from incidents.telemetry.datamodel import LogRecord
 
@@ -40,13 +39,13 @@ def template_lines(lines: Sequence[LogRecord]) -> TemplatedLines:
     by_service: dict[str, list[int]] = defaultdict(list)
     for place, line in enumerate(lines):
         by_service[line.service].append(place)
-    words = Words()
+    words = memory()
     template = np.empty(len(lines), dtype=np.int64)
     texts: list[str] = []
     owners: list[str] = []
     bad: list[bool] = []
     for service, places in by_service.items():
-        found = mine([lines[place].body for place in places], apart=True, memory=words)
+        found = mine([lines[place].body for place in places], apart=True, words=words)
         template[places] = found.template + len(texts)
         _, first = np.unique(found.template, return_index=True)
         bad += [is_alarming(lines[places[one]]) for one in first.tolist()]

@@ -1,6 +1,7 @@
 """Which service is at fault: fetch both windows, measure every signal, let them argue, and say why."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -25,7 +26,7 @@ from incidents.telemetry.datamodel import ChangeRecord, LogRecord, MetricSeries,
 # What a reader can take in; the rest of the services showed nothing.
 MAX_FINDINGS, MAX_RULED_OUT = 8, 6
 # Lines of one window; the newest are kept.
-MAX_LINES = 20_000
+MAX_LINES = 50_000
 # A fault that a change brought shows within this time, or at the next peak, when it is no longer told apart by its time.
 CHANGED_BEFORE = timedelta(minutes=15)
 # Requests before it to compare with: fewer minutes of a busy system say as much, but never so few that a slow start hides in them.
@@ -75,21 +76,23 @@ def fetch(
     """Return everything that ranking looks at. Raises TelemetryError when a backend cannot answer, ValueError without a baseline's window."""
     usual = _window_of(baseline, baseline_window)
     looked_at = Window(min(reference.start, incident.start), max(reference.end, incident.end))
-    metrics = backend.fetch_metrics(looked_at)
-    spans = backend.fetch_spans(incident)
-    recent = _recent(reference, spans_per_second=len(spans) / incident.seconds)
+    # Two questions at a time: while one answer is read, the backend works on the other.
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        asked_metrics = aside.submit(backend.fetch_metrics, looked_at)
+        asked_lines = aside.submit(backend.fetch_logs, incident, limit=MAX_LINES)
+        spans = backend.fetch_spans(incident)
+        recent = _recent(reference, spans_per_second=len(spans) / incident.seconds)
+        recent_spans = backend.fetch_spans(recent)
+        recent_lines = backend.fetch_logs(recent, limit=MAX_LINES)
+        metrics, lines = asked_metrics.result(), asked_lines.result()
     return Material(
         metrics=(
             baseline.fetch_metrics(usual) if baseline and usual else [],
             _between(metrics, reference),
             _between(metrics, incident),
         ),
-        spans=(baseline.fetch_spans(usual) if baseline and usual else None, backend.fetch_spans(recent), spans),
-        lines=(
-            baseline.fetch_logs(usual, limit=MAX_LINES) if baseline and usual else [],
-            backend.fetch_logs(recent, limit=MAX_LINES),
-            backend.fetch_logs(incident, limit=MAX_LINES),
-        ),
+        spans=(baseline.fetch_spans(usual) if baseline and usual else None, recent_spans, spans),
+        lines=(baseline.fetch_logs(usual, limit=MAX_LINES) if baseline and usual else [], recent_lines, lines),
         changes=backend.fetch_changes(Window(incident.start - CHANGED_BEFORE, incident.end)),
         seconds=(usual.seconds if usual else 0.0, recent.seconds, incident.seconds),
     )

@@ -17,6 +17,7 @@ MAX_SIBLINGS = 50
 # Spans of one operation in a baseline that are enough to know what it usually does.
 ENOUGH_IN_BASELINE = 5
 CALLING = (3, 4)  # OTLP's kinds CLIENT and PRODUCER
+SERVING = (2, 5)  # OTLP's kinds SERVER and CONSUMER
 # A share that leaves room for spans lost on the way.
 NEARLY_ALWAYS = 0.9
 
@@ -74,6 +75,11 @@ class TraceView:
         calls = np.zeros(len(self), dtype=np.bool_)
         calls[self.parent[self.crosses]] = True
         return calls
+
+    @cached_property
+    def serves(self) -> NDArray[np.bool_]:
+        """True for a span that handles a request, even where its calls have no spans of their own: its time is not only waiting."""
+        return np.isin(self.table.kind, SERVING)
 
     @cached_property
     def unanswered(self) -> NDArray[np.int64]:

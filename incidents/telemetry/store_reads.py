@@ -54,14 +54,16 @@ class Reader:
 
     def span_cells(self, window: Window, services: Sequence[str] | None) -> span_series.SpanCells:
         """Return the request counts of the window."""
-        query = sql.SQL("SELECT bucket_ns, service_id, operation_id, cells FROM {} WHERE ").format(
-            self._table("span_stats")
-        )
+        query = sql.SQL(
+            "SELECT string_agg(int8send(bucket_ns) || int8send(service_id) || int8send(operation_id) || int8send(length(cells)), ''),"
+            " string_agg(cells, '') FROM {} WHERE "
+        ).format(self._table("span_stats"))
         with self.connection.cursor(binary=True) as cursor:
-            rows = cursor.execute(query + _within("bucket_ns", window) + _of_services(services)).fetchall()
-        packed = np.frombuffer(b"".join(row[3] for row in rows), dtype=CELL)
-        repeats = np.array([len(row[3]) // CELL.itemsize for row in rows], dtype=np.int64)
-        numbers = np.array([row[:3] for row in rows], dtype=np.int64).reshape(-1, 3)
+            found = cursor.execute(query + _within("bucket_ns", window) + _of_services(services)).fetchone()
+        heads, cells = (value or b"" for value in found or (b"", b""))
+        packed = np.frombuffer(cells, dtype=CELL)
+        numbers = np.frombuffer(heads, dtype=">i8").astype(np.int64).reshape(-1, 4)
+        repeats = numbers[:, 3] // CELL.itemsize
         services_found, service = self._vocabulary(numbers[:, 1])
         operations_found, operation = self._vocabulary(numbers[:, 2])
         return span_series.SpanCells(
@@ -178,9 +180,14 @@ def _of_services(services: Sequence[str] | None) -> sql.Composable:
 
 def _numbered(trace_ids: NDArray[np.generic]) -> tuple[list[bytes], NDArray[np.int32]]:
     """Number the 16-byte ids: return each one once, and for each row which one it is."""
-    halves = np.ascontiguousarray(trace_ids).view(">u8").reshape(-1, 2)
-    order = np.lexsort((halves[:, 1], halves[:, 0]))
+    halves = np.ascontiguousarray(trace_ids).view(">u8").reshape(-1, 2).astype(np.uint64)
+    # The last half alone tells traces apart, as good as always: sorting by both takes twice as long.
+    order = np.argsort(halves[:, 1], kind="stable")
     sorted_halves = halves[order]
+    same = sorted_halves[1:] == sorted_halves[:-1]
+    if (same[:, 1] & ~same[:, 0]).any():
+        order = np.lexsort((halves[:, 1], halves[:, 0]))
+        sorted_halves = halves[order]
     new = np.ones(len(order), dtype=np.bool_)
     new[1:] = (sorted_halves[1:] != sorted_halves[:-1]).any(axis=1)
     number = np.empty(len(order), dtype=np.int32)
