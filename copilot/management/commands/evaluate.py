@@ -6,9 +6,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from copilot.management.evaluations import conversations, localization
+from copilot.management.evaluations import conversations, detection, localization
 
-SUBJECTS: dict[str, ModuleType] = {"localization": localization, "conversations": conversations}
+SUBJECTS: dict[str, ModuleType] = {
+    "detection": detection,
+    "localization": localization,
+    "conversations": conversations,
+}
 
 
 class Command(BaseCommand):
