@@ -16,7 +16,8 @@ from copilot.telemetry_intake import TelemetryIntake  # noqa: E402
 from incidents.intake.alerts import MOST_BYTES  # noqa: E402
 
 FORM_BYTES = 4 * 1024 * 1024  # a long runbook
-LIMITS = {"/v1/": settings.OTLP_MAX_BYTES, "/in/": MOST_BYTES, "/v2/": MOST_BYTES}
+UPLOAD_BYTES = 32 * 1024 * 1024  # 100,000 long log lines
+LIMITS = {"/v1/": settings.OTLP_MAX_BYTES, "/in/": MOST_BYTES, "/v2/": MOST_BYTES, "/attachments/": UPLOAD_BYTES}
 
 application = ProtocolTypeRouter(
     {

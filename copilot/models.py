@@ -56,6 +56,26 @@ class Claim(models.Model):
         return f"{self.verdict}: {self.text[:60]}"
 
 
+class Attachment(models.Model):
+    """A file that somebody attached to an incident: its masked lines, joined by newlines and packed with gzip. `note` says what was cut."""
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="attachments")
+    name = models.CharField(max_length=120)
+    text = models.BinaryField()
+    sha256 = models.CharField(max_length=64)  # of the masked text
+    line_count = models.PositiveIntegerField()
+    note = models.TextField(blank=True)
+    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
+    added_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = [models.UniqueConstraint(fields=("incident", "sha256"), name="attachment_text_once")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.line_count} lines)"
+
+
 class ModelCall(models.Model):
     """What one call of a language model took. Unknown prices leave `cost_usd` empty."""
 

@@ -131,6 +131,8 @@ def _keep(
         )
         TimelineEntry.objects.bulk_create(_timeline(incident, bundle, brief, now=now), ignore_conflicts=True)
         events.publish(incident_id=incident.pk, kind="investigation.ready", payload={})
+        if incident.attachments.exists():
+            outbox.enqueue(task="copilot.tasks.read_attachments", arguments=[incident.pk], queue="investigate")
         if is_news:
             outbox.enqueue(task="copilot.tasks.warm", arguments=[incident.pk], queue="chat")
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from copilot import events, pipeline
 from copilot.answers import questions
+from copilot.evidence.attached import rows
 from copilot.llm import chat_model as chat_models
 from copilot.llm.chat_model import chat_model
 
@@ -28,6 +29,12 @@ def load_chat_model(**_: object) -> None:
 def investigate(incident_id: int) -> None:
     """Explain an incident: its evidence and its brief."""
     pipeline.investigate(incident_id, now=timezone.now())
+
+
+@shared_task(name="copilot.tasks.read_attachments")
+def read_attachments(incident_id: int) -> None:
+    """Add what an incident's attached files show to its evidence."""
+    rows.pin(incident_id, now=timezone.now())
 
 
 @shared_task(name="copilot.tasks.announce")

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from copilot import health
 from copilot.api.site import addresses as api_addresses
 from copilot.views import (
+    attachments,
     audit,
     board,
     briefs,
@@ -38,6 +39,10 @@ urlpatterns = [
     path("incidents/<int:pk>/evidence/<str:evidence_id>/", incident.evidence_page, name="evidence-page"),
     path("incidents/<int:pk>/ask/", chat.ask, name="ask"),
     path("incidents/<int:pk>/explain/", chat.explain, name="explain"),
+    path(
+        "attachments/<int:pk>/", attachments.attach, name="attach"
+    ),  # outside incidents/: longer bodies are taken here
+    path("incidents/<int:pk>/files/<str:name>/", attachments.attachment_page, name="attachment"),
     path("incidents/<int:pk>/messages/<int:message_id>/", chat.message, name="message"),
     path("incidents/<int:pk>/messages/<int:message_id>/retry/", chat.retry, name="retry"),
     path("incidents/<int:pk>/do/<slug:verb>/", incident.incident_action, name="incident-action"),

@@ -131,7 +131,9 @@ def _chosen(bundle: EvidenceBundle, *, tokens: int) -> list[Evidence]:
     """Return the items that fit, in the bundle's order; the role decides which stay out."""
     left = tokens - estimate_tokens(_system(bundle, ()))
     fitting = []
-    for item in sorted(bundle.items, key=lambda item: _ORDER.index(item.role)):
+    # What files show comes with the question: the part that stays cached must not change with each file.
+    told = [item for item in bundle.items if item.kind is not Kind.ATTACHED or not bundle.hypotheses]
+    for item in sorted(told, key=lambda item: _ORDER.index(item.role)):
         cost = estimate_tokens(_line(item)) + 1
         if cost <= left:
             left -= cost

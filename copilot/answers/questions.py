@@ -15,6 +15,7 @@ from copilot.answers.claims import CheckedClaim, Verdict
 from copilot.answers.composition import Answer
 from copilot.answers.prompting import Turn
 from copilot.evidence import bundle as bundles
+from copilot.evidence.attached import rows
 from copilot.evidence.bundle import EvidenceBundle
 from copilot.llm import usage
 from copilot.llm.chat_model import ChatModel, lease
@@ -92,7 +93,7 @@ def answer(message_id: int, *, chat_model: ChatModel | None, now: datetime) -> b
     message = Message.objects.select_related("incident", "question").get(pk=message_id)
     _tell(message, "answer.started")
     begun = time.monotonic()
-    bundle = _bundle(message.incident_id)
+    bundle = _bundle(message, now=now)
     if bundle is None:
         found = Answer((), composition.State.FAILED, "The evidence is still being gathered.", temporary=True)
     else:
@@ -258,8 +259,11 @@ def _give_up(message: Message, *, now: datetime) -> None:
         _tell_end(message)
 
 
-def _bundle(incident_id: int) -> EvidenceBundle | None:
-    pinned = Investigation.objects.filter(incident_id=incident_id, state=Investigation.State.READY).first()
+def _bundle(message: Message, *, now: datetime) -> EvidenceBundle | None:
+    """Return the evidence to answer from; a question is looked up in the attached files, too."""
+    if message.question is not None and message.incident.attachments.exists():
+        return rows.pin(message.incident_id, question=message.question.text, now=now)
+    pinned = Investigation.objects.filter(incident_id=message.incident_id, state=Investigation.State.READY).first()
     return bundles.from_json(pinned.evidence) if pinned else None
 
 

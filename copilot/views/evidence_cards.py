@@ -20,6 +20,7 @@ _KIND_WORDS = {
     Kind.CHANGE: "Change",
     Kind.PASSAGE: "Runbook",
     Kind.PRECEDENT: "Precedent",
+    Kind.ATTACHED: "Attached file",
 }
 _ROLE_WORDS = {
     Role.SYMPTOM: "Symptom",
@@ -102,7 +103,7 @@ def cards(bundle: EvidenceBundle, *, brief: Brief | None) -> tuple[Card, ...]:
 
 def card(item: Evidence, *, bundle: EvidenceBundle, cited: int = 0, whole: bool = False) -> Card:
     """Return one item; `whole` keeps every line and span, for the item's own page."""
-    lines = item.detail.get("lines", ())
+    lines = item.detail.get("lines", ()) if item.kind is Kind.LOG else ()
     spans = item.detail.get("spans", ())
     length_ms = max((s["offset_ms"] + s["duration_ms"] for s in spans), default=0.0)
     return Card(

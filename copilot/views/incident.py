@@ -115,7 +115,8 @@ def evidence_page(request: HttpRequest, pk: int, evidence_id: str) -> HttpRespon
     item = known.bundle.get(evidence_id) if known.bundle else None
     if item is None or known.bundle is None:
         raise Http404(f"{known.incident.reference} has no evidence {evidence_id}.")
-    ids = [other.id for other in known.bundle.items]
+    # An item of a former look stands before those that are shown now.
+    ids = [*(former.id for former in known.bundle.earlier), *(other.id for other in known.bundle.items)]
     place = ids.index(item.id)
     context = {
         "incident": known.incident,

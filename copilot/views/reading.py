@@ -81,7 +81,7 @@ _GROUPS = (
     ("Ruled out", ("ruled_out",)),
     ("Not seen", ("unseen",)),
 )
-_KIND_LABELS = {"metric": "Metrics", "log": "Logs", "trace": "Traces", "change": "Changes"}
+_KIND_LABELS = {"metric": "Metrics", "log": "Logs", "trace": "Traces", "change": "Changes", "attached": "Files"}
 
 
 def explanation(

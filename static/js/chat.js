@@ -131,6 +131,41 @@ const send = async (form) => {
   }
 };
 
+// Files go out one request each, so that one that is refused keeps none of the others back.
+const attach = async (input, files) => {
+  const state = document.querySelector("#composer-state"), refused = [];
+  let done = 0;
+  for (const file of files) {
+    state.textContent = `Attaching ${file.name}…`;
+    const body = new FormData();
+    body.set("csrfmiddlewaretoken", document.querySelector("#composer [name=csrfmiddlewaretoken]").value);
+    body.set("file", file);
+    try {
+      const answer = await fetch(input.dataset.attach, { method: "POST", body, headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout(120000) });
+      if (answer.redirected) { location.reload(); return; }
+      if (!answer.ok) throw new Error(answer.status === 409 ? await answer.text() : answer.status === 413 ? `${file.name} is too large; 32 MB are taken, or a gzip of it.` : `${file.name}: the server answered ${answer.status}.`);
+      done += 1;
+    } catch (error) { refused.push(error.message); }
+  }
+  input.value = "";
+  const taken = done ? `${done === 1 ? "The file is" : `${done} files are`} being read; what it shows comes into the evidence. Ask about it.` : "";
+  state.textContent = [...refused, taken].filter(Boolean).join(" ");
+};
+
+const takesFiles = (composer) => {
+  const input = composer.querySelector("[data-attach]"), box = document.querySelector("#chat");
+  if (!input) return;
+  input.addEventListener("change", () => attach(input, [...input.files]));
+  box.addEventListener("dragover", (event) => { if (event.dataTransfer?.types.includes("Files")) { event.preventDefault(); box.dataset.dropping = ""; } });
+  box.addEventListener("dragleave", (event) => { if (!box.contains(event.relatedTarget)) delete box.dataset.dropping; });
+  box.addEventListener("drop", (event) => {
+    if (!event.dataTransfer?.files.length) return;
+    event.preventDefault();
+    delete box.dataset.dropping;
+    attach(input, [...event.dataTransfer.files]);
+  });
+};
+
 /** Make the forms send in place; Enter sends, Shift Enter is a new line; a suggested question is one press. */
 export const chat = () => {
   document.addEventListener("submit", (event) => {
@@ -144,6 +179,7 @@ export const chat = () => {
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); composer.requestSubmit(); }
   });
+  takesFiles(composer);
   composer.addEventListener("click", (event) => {
     const prompt = event.target.closest?.("[data-prompt]");
     if (!prompt) return;

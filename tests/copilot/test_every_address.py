@@ -46,6 +46,8 @@ MAY: dict[str, frozenset[str]] = {
     "evidence-page": EVERYBODY,
     "message": EVERYBODY,
     "ask": RESPONDERS,
+    "attach": RESPONDERS,
+    "attachment": EVERYBODY,
     "explain": RESPONDERS,
     "retry": RESPONDERS,
     "view-*": EVERYBODY,

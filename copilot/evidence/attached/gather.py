@@ -16,6 +16,7 @@ from copilot.evidence.numbering import numbered
 from copilot.evidence.wording import clock, joined
 
 MOST_PROBLEMS, MOST_STATES, MOST_MOVEMENTS, MOST_MATCHES = 8, 6, 3, 4
+MOST_ATTACHED = 40  # items beside an incident's own
 FEW_ENTRIES = 5  # a file as short as this is told whole
 MOST_QUOTED = 240  # characters
 MOST_SHOWN = 20  # lines of an item
@@ -86,9 +87,17 @@ def gather(read: Digest, question: str, *, now: datetime, former: EvidenceBundle
 
 
 def beside(bundle: EvidenceBundle, read: Digest, question: str, *, now: datetime) -> EvidenceBundle:
-    """Return an incident's bundle with what the attached files add to it."""
-    items, _ = numbered(drafts(read, question, now=now), former=bundle)
-    return replace(bundle, items=(*bundle.items, *items), gaps=(*bundle.gaps, *read.notes))
+    """Return an incident's bundle with what the attached files add to it, what the question asks for before the rest."""
+    found, _ = numbered(drafts(read, question, now=now), former=bundle)
+    ids = {item.id for item in found}
+    own = tuple(item for item in bundle.items if item.kind is not Kind.ATTACHED)
+    attached = (*found, *(item for item in bundle.items if item.kind is Kind.ATTACHED and item.id not in ids))
+    return replace(
+        bundle,
+        items=(*own, *attached[:MOST_ATTACHED]),
+        gaps=tuple(dict.fromkeys((*bundle.gaps, *read.notes))),
+        earlier=(*(item for item in bundle.earlier if item.id not in ids), *attached[MOST_ATTACHED:]),
+    )
 
 
 def drafts(read: Digest, question: str, *, now: datetime) -> list[Evidence]:

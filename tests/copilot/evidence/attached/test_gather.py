@@ -113,4 +113,4 @@ def test_the_bundle_survives_being_kept() -> None:
 def test_beside_an_incident_its_ids_go_on() -> None:
     first = ask("x", pod_log=log("ERROR one"))
     both = gather.beside(first, gather.digest([AttachedFile("b.log", ("ERROR two",))]), "x", now=NOW)
-    assert [item.id for item in both.items] == ["E1", "E2"]
+    assert [item.id for item in both.items] == ["E2", "E1"]  # what was asked last stands first
