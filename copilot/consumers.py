@@ -12,7 +12,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import DatabaseError
 
-from copilot import events
+from copilot import boards, events
 from incidents.models import Incident
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ ACCESS_SECONDS = 60.0  # how old a permission may be, when nobody told that it c
 SIGNED_OUT, NOT_ALLOWED, BAD_MESSAGE, TOO_BIG, TRY_AGAIN = 4401, 4403, 4400, 1009, 1012
 # Events after which somebody may see an incident no longer: it was restricted, or a role in it ended.
 ACCESS_KINDS = frozenset({"incident.changed"})
+CHANGED = json.dumps({"kind": "incidents.changed"})
 
 
 class SignedInConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
@@ -45,7 +46,7 @@ class SignedInConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
             return
         self.group = self.group_name()
         self.person = events.person_group(self.scope["user"].pk)
-        await self.channel_layer.group_add(self.group, self.channel_name)
+        await self.join()
         await self.channel_layer.group_add(self.person, self.channel_name)
         await self.accept()
         self.ticking = asyncio.create_task(self._tick_while_open())
@@ -53,6 +54,14 @@ class SignedInConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
     def group_name(self) -> str:
         """Return the channel group to follow."""
         raise NotImplementedError
+
+    async def join(self) -> None:
+        """Have what it follows told to this socket."""
+        await self.channel_layer.group_add(self.group, self.channel_name)
+
+    async def leave(self) -> None:
+        """Have it told no more."""
+        await self.channel_layer.group_discard(self.group, self.channel_name)
 
     async def is_allowed(self, user: Any) -> bool:
         """Say whether the person may see what this socket tells."""
@@ -64,7 +73,7 @@ class SignedInConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channel
     async def disconnect(self, _code: int) -> None:
         """Leave the groups and stop the clock."""
         if self.group:
-            await self.channel_layer.group_discard(self.group, self.channel_name)
+            await self.leave()
             await self.channel_layer.group_discard(self.person, self.channel_name)
         if ticking := getattr(self, "ticking", None):
             ticking.cancel()
@@ -191,6 +200,14 @@ class IncidentConsumer(SignedInConsumer):
 class IncidentListConsumer(SignedInConsumer):
     """Tells the list page that it should fetch itself again."""
 
+    async def join(self) -> None:
+        """Be told together with all other lists that are open in this process."""
+        await boards.of_this_loop().join(self.tell)
+
+    async def leave(self) -> None:
+        """Be told no more."""
+        await boards.of_this_loop().leave(self.tell)
+
     def group_name(self) -> str:
         """Return the group of all list pages."""
         return events.LIST_GROUP
@@ -203,9 +220,9 @@ class IncidentListConsumer(SignedInConsumer):
         """Refuse: the list page has nothing to say."""
         await self.close(code=BAD_MESSAGE)
 
-    async def incidents_changed(self, _message: dict[str, Any]) -> None:
-        """Forward the hint."""
-        await self.send(text_data=json.dumps({"kind": "incidents.changed"}))
+    async def tell(self) -> None:
+        """Say that something has changed."""
+        await self.send(text_data=CHANGED)
 
 
 def _after(text: str) -> int | None:

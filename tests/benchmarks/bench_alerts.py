@@ -53,14 +53,15 @@ class Server:
 
     def processor_seconds(self) -> tuple[float, float]:
         """Seconds of a processor that the web server and the database's processes have used."""
-        return _used(self.child.pid), sum(map(_used, [self.database, *_children(self.database)]))
+        return used(self.child.pid), sum(map(used, [self.database, *_children(self.database)]))
 
     def empty_outbox(self) -> None:
         with psycopg.connect(self.dsn, autocommit=True) as connection:
             connection.execute("TRUNCATE incidents_outboxmessage")
 
 
-def _used(pid: int | None) -> float:
+def used(pid: int | None) -> float:
+    """Seconds of a processor that a process has used, itself and in the kernel."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except FileNotFoundError:  # a database process that has ended since; its parent has counted it
