@@ -1,6 +1,6 @@
 # `make` alone lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev model test-programs demo demo-live up down test lint bench lock
+.PHONY: help setup setup-dev model test-programs demo demo-live up down test lint bench bench-alerts lock
 
 PY := .venv/bin/python
 # make demo LLM=none: without a language model; otherwise COPILOT_LLM says which
@@ -44,6 +44,9 @@ lint: setup-dev ## format, lint, types, import direction
 
 bench: setup-dev ## measure, and print against the targets
 	@$(PY) -m pytest tests/benchmarks --override-ini=python_files='bench_*.py' --capture=no --quiet
+
+bench-alerts: setup-dev ## 200 alerts a second for five minutes, then batches and duplicates (SECONDS=20: shorter)
+	@BENCH_ALERT_SECONDS=$(or $(SECONDS),300) $(PY) -m pytest tests/benchmarks/bench_alerts.py --capture=no --quiet
 
 lock: setup-dev ## resolve the dependencies anew and pin them
 	@rm -f requirements.lock # an old one would be taken as a preference, without the CPU build of torch

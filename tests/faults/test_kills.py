@@ -35,10 +35,16 @@ def site(services: Run) -> Iterator[LiveSite]:
 def source(site: LiveSite, name: str) -> str:
     """Make a source and return its address."""
     about = json.dumps({"name": name, "kind": "alertmanager", "most_per_minute": 1_000_000})
+    return f"{site.url}/in/{run(site, MAKE_SOURCE, about).split()[-1]}"
+
+
+def run(site: LiveSite, code: str, *arguments: str) -> str:
+    """Run Python beside the site and return what it printed."""
     environment = {**site.environment, "DJANGO_SETTINGS_MODULE": "copilot.settings"}
-    command = [sys.executable, "-c", MAKE_SOURCE, about]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=True)
-    return f"{site.url}/in/{done.stdout.split()[-1]}"
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
 
 
 def ask(site: LiveSite, query: str, *given: Any) -> list[tuple[Any, ...]]:
@@ -127,3 +133,41 @@ def test_two_thousand_duplicates_are_one_alert_one_incident_and_one_investigatio
     wait(lambda: ask(site, asked, incident) != [(0,)], what=lambda: "no investigation")
     time.sleep(1)
     assert ask(site, asked, incident) == [(1,)]
+
+
+SIGN_IN = """
+import django; django.setup()
+from django.test import Client
+from tests import cast
+c = Client(); c.force_login(cast.person("kim", "responder")); print(c.cookies["sessionid"].value)
+"""
+
+
+@pytest.mark.timeout(300)
+def test_row_24_a_question_does_not_wait_behind_ten_thousand_alerts(site: LiveSite) -> None:
+    address = source(site, "backlog")
+    waiting = "SELECT count(*) FROM incidents_alert WHERE fingerprint LIKE 'backlog-%%' AND incident_id IS NULL"
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        client.cookies["sessionid"] = run(site, SIGN_IN).split()[-1]
+        assert (
+            client.post(address, content=body(now_firing("asked-1", name="Asked", service="asked"))).status_code == 202
+        )
+        wait(lambda: ask(site, "SELECT incident_id FROM incidents_alert WHERE fingerprint = 'asked-1'")[0][0])
+        [(incident,)] = ask(site, "SELECT incident_id FROM incidents_alert WHERE fingerprint = 'asked-1'")
+        client.get(f"{site.url}/incidents/{incident}/").raise_for_status()
+        for batch in range(100):
+            alerts = [now_firing(f"backlog-{batch}-{n}", service=f"backlog{batch}") for n in range(100)]
+            assert client.post(address, content=body(*alerts)).status_code == 202
+        assert ask(site, waiting)[0][0] > 0
+        asked = client.post(
+            f"{site.url}/incidents/{incident}/ask/",
+            data={"text": "What else fails?"},
+            headers={"X-CSRFToken": client.cookies["csrftoken"], "X-Requested-With": "fetch", "Referer": site.url},
+        )
+        assert asked.status_code == 202, asked.text
+    begun = "SELECT attempts > 0 FROM copilot_message WHERE incident_id = %s AND from_copilot ORDER BY id DESC LIMIT 1"
+    wait(lambda: ask(site, begun, incident) == [(True,)], seconds=60)
+    assert ask(site, waiting)[0][0] > 0, (
+        "the alerts were all grouped before: the question waited for them, or there were too few"
+    )
+    wait(lambda: nothing_waits(site), seconds=200, what=lambda: "alerts wait to be grouped")
