@@ -18,7 +18,9 @@ from copilot.embedded.running import ComponentState
 from copilot.embedded.supervisor import Component
 
 ROOT = Path(__file__).resolve().parents[2]
-QUEUES = ("investigate", "chat", "detect", "intake", "act")
+# What takes a second is not to wait behind what takes a minute: alerts reach an open board in time whatever is being explained.
+QUEUES = ("detect", "intake", "act")
+ANSWER_QUEUES = ("investigate", "chat")
 EMBED_QUEUE = "embed"
 MANAGE = (sys.executable, "manage.py")
 PING_SECONDS = 0.5
@@ -124,7 +126,8 @@ def _own(plan: Plan) -> list[Component]:
     return [
         Component(prepare, needs=("postgres",), once=True, start_seconds=300),
         Component(_web(plan), needs=("prepare", "valkey")),
-        Component(_worker(plan, "worker", QUEUES, processes=2), needs=("prepare", "valkey")),
+        Component(_worker(plan, "worker", QUEUES, processes=1), needs=("prepare", "valkey")),
+        Component(_worker(plan, "worker-answers", ANSWER_QUEUES, processes=2), needs=("prepare", "valkey")),
         Component(_worker(plan, "worker-embed", (EMBED_QUEUE,), processes=1), needs=("prepare", "valkey", "chroma")),
         Component(_program(plan, "relay", (*MANAGE, "relay", "--beat")), needs=("prepare", "valkey")),
     ]

@@ -26,6 +26,7 @@ from websockets.typing import Origin
 
 from copilot import events
 from copilot.embedded import postgres
+from copilot.embedded import site as embedded_site
 from copilot.embedded.child import Child, Program
 from incidents.intake.tokens import issue
 from incidents.models import AlertSource, Incident
@@ -184,7 +185,7 @@ def test_from_alert_to_board(site: Site, services: Run) -> None:
     token = issue(source, now=timezone.now())
     workers = [
         services.start(celery_program(queues=queues, variables=database(services)), seconds=120)
-        for queues in (("detect", "intake"), ("investigate", "chat", "act"))
+        for queues in (embedded_site.QUEUES, embedded_site.ANSWER_QUEUES)
     ]
     relay = services.start(program("bench-relay", "manage.py", "relay", services=services))
     names = [f"probe-service-{number:02}x" for number in range(PROBES)]

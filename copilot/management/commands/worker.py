@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 from copilot.celery import app
 from copilot.embedded import site
 
-QUEUES = ",".join(site.QUEUES)
+QUEUES = ",".join((*site.QUEUES, *site.ANSWER_QUEUES))
 
 
 class Command(BaseCommand):

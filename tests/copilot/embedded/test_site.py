@@ -17,7 +17,7 @@ def test_our_own_processes_ask_no_model_hub_and_take_what_is_given(tmp_path: Pat
         variables={"COPILOT_PORT": "8000"},
     )
     own = [component.program for component in site.components(plan) if component.program.name != "chroma"]
-    assert {program.name for program in own} == {"prepare", "web", "worker", "worker-embed", "relay"}
+    assert {program.name for program in own} == {"prepare", "web", "worker", "worker-answers", "worker-embed", "relay"}
     for program in own:
         given = dict(program.variables)
         assert (given["HF_HUB_OFFLINE"], given["TOKENIZERS_PARALLELISM"]) == ("1", "false")
