@@ -6,11 +6,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from copilot.management.evaluations import conversations, detection, localization
+from copilot.management.evaluations import conversations, detection, localization, templates
 
 SUBJECTS: dict[str, ModuleType] = {
     "detection": detection,
     "localization": localization,
+    "templates": templates,
     "conversations": conversations,
 }
 
