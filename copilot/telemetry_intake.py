@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from io import BytesIO
-from typing import Any
+from typing import Any, cast
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
@@ -16,6 +16,7 @@ from django.core.handlers.exception import convert_exception_to_response
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+from django.utils.http import parse_header_parameters
 
 from copilot.body_limit import Application, Message, Receive, Send
 from incidents import api, webhooks
@@ -53,6 +54,9 @@ class TelemetryIntake:
             await self._run(view, self._threads, scope, receive, send)
         elif view := _webhook(path):
             await self._deliver(view, scope, receive, send)
+        elif error := _fault_in_headers(scope):
+            answer = sync_to_async(_unreadable, thread_sensitive=False, executor=self._threads)
+            await _send(await answer(error), send)
         else:
             await self.application(scope, receive, send)
 
@@ -72,11 +76,14 @@ class TelemetryIntake:
         if body is None:
             return
         answer = sync_to_async(_answer, thread_sensitive=False, executor=threads)
-        response = await answer(view, scope, body)
-        headers = [(name.lower().encode(), value.encode("latin1")) for name, value in response.items()]
-        headers.append((b"content-length", b"%d" % len(response.content)))
-        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-        await send({"type": "http.response.body", "body": response.content})
+        await _send(await answer(view, scope, body), send)
+
+
+async def _send(response: HttpResponse, send: Send) -> None:
+    headers = [(name.lower().encode(), value.encode("latin1")) for name, value in response.items()]
+    headers.append((b"content-length", b"%d" % len(response.content)))
+    await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+    await send({"type": "http.response.body", "body": response.content})
 
 
 def _webhook(path: str) -> View | None:
@@ -103,11 +110,10 @@ async def _body(receive: Receive) -> bytes | None:
 def _answer(view: View, scope: Message, body: bytes) -> HttpResponse:
     """Return the view's answer, or what Django answers when it fails; the thread's database connection is not kept, as after any request."""
     try:
-        try:
-            request = ASGIRequest(_without_secrets(scope), BytesIO(body))
-        except (ValueError, LookupError) as error:  # Django decodes what a Content-Type names, whatever it names
+        if error := _fault_in_headers(scope):
             return _unreadable(error)
-        return convert_exception_to_response(view)(request)
+        request = ASGIRequest(_without_secrets(scope), BytesIO(body))
+        return cast(HttpResponse, convert_exception_to_response(view)(request))
     finally:
         close_old_connections()
 
@@ -116,6 +122,16 @@ def _without_secrets(scope: Message) -> Message:
     """Return the request with nothing in its address that a log or an error page must not show; the views need none of it."""
     path = SHOWN_AS if scope["path"].startswith(SECRET_ADDRESS) else scope["path"]
     return {**scope, "path": path, "query_string": b""}
+
+
+def _fault_in_headers(scope: Message) -> Exception | None:
+    """Return what Django would fail on: it decodes the Content-Type as that itself says, in an encoding that need not exist."""
+    given = b",".join(value for name, value in scope["headers"] if name == b"content-type")
+    try:
+        parse_header_parameters(given.decode("latin1") if b"*" in given else "")
+    except (ValueError, LookupError) as error:
+        return error
+    return None
 
 
 def _unreadable(error: Exception) -> HttpResponse:

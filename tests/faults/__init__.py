@@ -1,0 +1,20 @@
+"""What must hold when something fails, breaks or attacks, tried on real processes. The rows, and where each is:
+
+1 web server killed                 test_intake, test_kills     20 broker away                  test_broker, test_queue
+2 duplicates                        test_intake, test_kills     21 broker full                  test_broker, test_queue
+3 two at once                       test_intake                 22 schedule started twice       test_schedule
+4 any order                         test_intake                 23 left by a dead worker        test_broker
+5 replayed signature                test_intake                 24 backlog and a question       test_kills
+6 wrong signature                   test_intake                 25 database killed              test_kills
+7 bodies too long                   test_bodies                 26 database stands still        test_database
+8 compression bombs                 test_bodies                 27 disk full                    test_disk
+9, 10 broken and bent JSON          test_bodies                 29 no connection left           test_database
+11 naughty texts                    test_bodies                 31 backup and restore           test_restore
+12 slow clients                     test_bodies                 32 tampered audit log           test_audit_log
+13 flooding source                  test_intake                 54 strangers' sockets           test_sockets
+14 clocks                           test_clock                  55 access that ends             test_sockets
+16 killed at each point             test_points, test_queue     56 sockets that misbehave       test_sockets
+17 task that kills its worker       test_queue                  57 events while away            test_sockets
+18 worker stands still              test_points                 58 every address                test_sockets
+19 broker killed                    test_kills, test_queue      59 forms of other sites         test_sockets
+"""
