@@ -52,6 +52,8 @@ def _every(period: timedelta, *, task: str, queue: str) -> dict[str, object]:
 
 app.conf.beat_schedule = {
     "detect": _every(settings.DETECT_EVERY, task="incidents.tasks.detect_live", queue="detect"),
+    "learn-signals": _every(timedelta(minutes=1), task="incidents.tasks.learn_signals", queue="detect"),
+    "drop-old-signals": _every(timedelta(hours=6), task="incidents.tasks.drop_old_signals", queue="detect"),
     "group-waiting": _every(timedelta(seconds=30), task="incidents.tasks.group_waiting", queue="detect"),
     "deliver-due": _every(timedelta(seconds=30), task="incidents.tasks.deliver_due", queue="intake"),
     "drop-old-telemetry": _every(timedelta(minutes=10), task="incidents.tasks.drop_old_telemetry", queue="detect"),

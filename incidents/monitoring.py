@@ -1,14 +1,14 @@
 """Watches a telemetry source: fetch, detect, group; and, live, open incidents and learn who calls whom."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from django.db import transaction
 
-from incidents import lifecycle
+from incidents import baselines, lifecycle
 from incidents.detection import baseline, correlation
-from incidents.detection.anomaly import AnomalyGroup
+from incidents.detection.anomaly import AnomalyGroup, Episode
 from incidents.detection.signals import BUCKET_SECONDS, REQUESTS, is_service_level
 from incidents.localization import topology
 from incidents.localization.traces import TraceView
@@ -32,14 +32,21 @@ SHORTEST_SLICE = timedelta(seconds=10)
 Edge = tuple[str, str]
 
 
-def detect(backend: TelemetryBackend, *, window: Window, edges: Collection[Edge] | None = None) -> list[AnomalyGroup]:
+def detect(
+    backend: TelemetryBackend,
+    *,
+    window: Window,
+    edges: Collection[Edge] | None = None,
+    choose: Callable[[list[Episode]], list[Episode]] = list,
+) -> list[AnomalyGroup]:
     """Return what went wrong in the window, by the time it could be said, judged by the hour before as well.
 
-    `edges` are (caller, callee) pairs; without them they are read from a bounded number of spans. Decisions are causal: none rests
-    on samples later than its own time. Raises TelemetryError when the backend cannot answer.
+    `edges` are (caller, callee) pairs; without them they are read from a bounded number of spans. `choose` leaves out episodes that
+    more than the last hour explains. Decisions are causal: none rests on samples later than its own time. Raises TelemetryError when
+    the backend cannot answer.
     """
     series = backend.fetch_metrics(Window(window.start - baseline.HISTORY, window.end))
-    episodes = baseline.find_episodes(series, window=window)
+    episodes = choose(baseline.find_episodes(series, window=window))
     if not episodes:
         return []
     if edges is None:
@@ -84,7 +91,12 @@ def open_live(*, store: TelemetryBackend, now: datetime) -> list[Incident]:
     if not series:
         return []
     learn_edges(edges_of(store, window=recent, series=series), now=now)
-    groups = detect(store, window=window, edges=known_edges(now=now))
+    groups = detect(
+        store,
+        window=window,
+        edges=known_edges(now=now),
+        choose=lambda episodes: baselines.worth_telling(episodes, now=now),
+    )
     touched = [lifecycle.open_or_join(group, source=LIVE, now=now) for group in groups]
     return list({incident.pk: incident for incident in touched}.values())
 

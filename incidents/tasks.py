@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import OperationalError
 from django.utils import timezone
 
-from incidents import delivery, grouping, monitoring, noise, teamwork
+from incidents import baselines, delivery, grouping, monitoring, noise, teamwork
 from incidents.intake import deliveries
 from incidents.models import Alert, TimelineEntry
 from incidents.telemetry.backend import TelemetryBackend, TelemetryError
@@ -31,6 +31,18 @@ def detect_live() -> None:
             monitoring.open_live(store=source, now=timezone.now())
         except TelemetryError as error:
             log.warning("%s was not looked at: %s", source.name, error)
+
+
+@shared_task
+def learn_signals() -> None:
+    """Learn from the built-in store's newest minutes what is usual for each series."""
+    baselines.learn(HotStore(settings.DATABASE_URL), now=timezone.now())
+
+
+@shared_task
+def drop_old_signals() -> None:
+    """Forget series that have shown nothing for a month."""
+    baselines.drop_old(now=timezone.now())
 
 
 # Alerts are put into incidents one batch at a time: who waits longer than the lock's time-out tries again.

@@ -16,6 +16,7 @@ from incidents.models.grouping import GroupingDecision, GroupingRule
 from incidents.models.incident import Anomaly, Change, Incident, Investigation, TimelineEntry
 from incidents.models.outbox import DeadLetter, DropCount, OutboxMessage
 from incidents.models.service import Service, ServiceEdge, Team
+from incidents.models.signal import Signal, SignalVerdict
 from incidents.models.work import IncidentRole, IncidentTask, Notification, NotificationChannel, StatusUpdate, Watch
 
 __all__ = [
@@ -43,6 +44,8 @@ __all__ = [
     "RawEvent",
     "Service",
     "ServiceEdge",
+    "Signal",
+    "SignalVerdict",
     "Silence",
     "SourceToken",
     "StatusUpdate",

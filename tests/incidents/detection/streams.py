@@ -26,7 +26,7 @@ def stream(
     step: float = 10.0,
 ) -> MetricSeries:
     """A series whose sample i is dated (i + 1) steps after START: a bucket's time is its end."""
-    times = START.timestamp() + step * (1.0 + np.arange(len(values)))
+    times = np.asarray(START.timestamp() + step * (1.0 + np.arange(len(values))), dtype=np.float64)
     return MetricSeries(SeriesKey(service, name, attributes, unit), times, np.asarray(values, dtype=np.float64))
 
 
