@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db.models import Count, Q
+
 from incidents.grouping.rules import Key, key_of
 from incidents.models import Alert, GroupingDecision, GroupingRule
 
 DAYS = 30
 MOST_READ, MOST_USED = 10_000, 5_000
 GROUPS_SHOWN = 20
+TOO_MANY_UNDONE = 0.2  # share from which a rule is said to be too wide
 _FIELDS_IN_SQL = {"name", "service", "environment", "team"}
 
 
@@ -33,6 +36,8 @@ class Preview:
     would_be: int
     incidents: int
     merged_by_people: int
+    decided: int  # what the rule really put together in these days
+    undone: int  # of that, what people took out again
     precision: float | None
     recall: float | None
     is_cut: bool
@@ -44,7 +49,9 @@ class Preview:
             return f"No alert of the last {DAYS} days matches."
         made = f"{self.would_be} incident{'' if self.would_be == 1 else 's'}"
         said = f"Would have grouped these {self.alerts} alerts into {made}; they ended in {self.incidents}"
-        return f"{said}; people merged {self.merged_by_people}." if self.merged_by_people else f"{said}."
+        if self.merged_by_people:
+            said = f"{said}; people merged {self.merged_by_people}"
+        return f"{said}; {judged}." if (judged := judgement(self.decided, self.undone)) else f"{said}."
 
 
 def preview(rule: GroupingRule, *, now: datetime) -> Preview:
@@ -60,6 +67,7 @@ def preview(rule: GroupingRule, *, now: datetime) -> Preview:
             groups.append((key, members))
         members.append(alert)
     ended = [alert.incident_id for alert, _ in alerts if alert.incident_id is not None]
+    decided, undone = judged(rule, since=now - timedelta(days=DAYS))
     precision, recall = _agreement([[a.incident_id for a in members] for _, members in groups])
     shown = sorted(groups, key=lambda group: -len(group[1]))[:GROUPS_SHOWN]
     return Preview(
@@ -80,10 +88,31 @@ def preview(rule: GroupingRule, *, now: datetime) -> Preview:
         )
         .exclude(decided_by="")
         .count(),
+        decided=decided,
+        undone=undone,
         precision=precision,
         recall=recall,
         is_cut=is_cut,
     )
+
+
+def judged(rule: GroupingRule, *, since: datetime) -> tuple[int, int]:
+    """Return how many alerts the rule, while it was on, put with others since then, and how many of those people took out again."""
+    if not rule.pk:
+        return 0, 0
+    joined = GroupingDecision.objects.filter(
+        rule=rule, is_shadow=False, outcome=GroupingDecision.Outcome.JOINED, decided_at__gte=since
+    )
+    counts = joined.aggregate(decided=Count("pk"), undone=Count("pk", filter=Q(undone_at__isnull=False)))
+    return counts["decided"], counts["undone"]
+
+
+def judgement(decided: int, undone: int) -> str:
+    """Say what people thought of a rule's decisions; "" when it made none."""
+    if not decided:
+        return ""
+    said = f"people undid {undone} of the {decided} it decided"
+    return f"{said}: it takes in too much" if undone / decided >= TOO_MANY_UNDONE else said
 
 
 def _history(rule: GroupingRule, *, now: datetime) -> tuple[list[tuple[Alert, Key]], bool]:

@@ -172,6 +172,9 @@ def _shown(rule: GroupingRule, *, since: datetime) -> ShownRule:
             if alerts
             else f"No alert has matched in {SHADOW_DAYS} days."
         )
+    elif rule.state == GroupingRule.State.ON:
+        said = grouping.judgement(*grouping.judged(rule, since=since))
+        shadow = f"In {SHADOW_DAYS} days {said}." if said else f"It has decided nothing in {SHADOW_DAYS} days."
     return ShownRule(
         pk=rule.pk,
         name=rule.name,

@@ -15,7 +15,7 @@ const refresh = (...names) => {
 const handlers = {
   ...chatEvents(root.dataset.messages),
   "investigation.ready": () => refresh("verdict", "explanation"),
-  "incident.changed": () => refresh("verdict", "timeline", "response"),
+  "incident.changed": () => refresh("verdict", "explanation", "timeline", "response"),
   "timeline.added": () => refresh("timeline"),
 };
 
