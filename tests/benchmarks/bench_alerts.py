@@ -26,7 +26,7 @@ from tests.incidents.conftest import why_not
 from tests.incidents.intake import senders
 from tests.services import ROOT, Run, free_port
 
-SECONDS = float(os.environ.get("BENCH_ALERT_SECONDS", "60"))
+SECONDS = float(os.environ.get("BENCH_ALERT_SECONDS", "60"))  # of paced posts; `make bench-alerts` takes 300
 SINGLE_PER_SECOND, SINGLE_P99_MS = 200, 300
 BATCH, BATCHES, ALERTS_PER_SECOND = 100, 100, 2_500
 DUPLICATES, CONNECTIONS, DUPLICATE_SECONDS = 10_000, 50, 30
