@@ -1,17 +1,14 @@
-"""Who may use an operation of the API: a token with the scope, of a person with the permission; and how often."""
+"""Who may use an operation of the API: a token with the scope, of a person with the permission."""
 
 from django.contrib.auth.models import User
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 from ninja.security import HttpBearer
-from ninja.throttling import SimpleRateThrottle
 
 from copilot import actor, api_tokens
 from copilot.api.problems import Problem
 from copilot.models import ApiToken
 from incidents.models import Incident
-
-REQUESTS = "600/m"  # of one token at one web process
 
 
 class Needs(HttpBearer):
@@ -47,15 +44,6 @@ READ_AUDIT = Needs("read", "copilot.view_audit")
 READ_TRENDS = Needs("read", "incidents.view_trends")
 SET_UP = Needs("manage", "incidents.manage_sources")
 NOBODY_YET = Needs("manage", "copilot.manage_people")  # what an operation gets that says nothing: the fewest may
-
-
-class TokenThrottle(SimpleRateThrottle):
-    """So many requests a minute for each token."""
-
-    def get_cache_key(self, request: HttpRequest) -> str | None:
-        """Return one key a token."""
-        token: ApiToken | None = getattr(request, "auth", None)
-        return f"api-throttle-{token.pk}" if token else None
 
 
 def person(request: HttpRequest) -> User:

@@ -10,6 +10,7 @@ from ninja import Field, Query, Router, Schema, Status
 
 from copilot.api.access import READ, READ_SOURCES, SILENCE, person
 from copilot.api.paging import Paging, answer, page
+from copilot.api.problems import Problem
 from copilot.api.shapes import (
     REFUSALS,
     AlertShape,
@@ -17,11 +18,14 @@ from copilot.api.shapes import (
     PageShape,
     ProblemShape,
     ServiceShape,
+    SilenceBody,
     SilenceShape,
     SourceShape,
     TeamShape,
 )
+from incidents.intake import matching
 from incidents.models import Alert, AlertSource, Change, Incident, Service, Silence, Team
+from incidents.noise import silences
 
 router = Router(tags=["alerts and services"])
 
@@ -89,13 +93,31 @@ def list_silences(request: HttpRequest, paging: Query[Paging], active: bool | No
     return answer(page(request, found, paging, newest_by="starts_at"), _silence)
 
 
+@router.post("/silences", auth=SILENCE, response={201: SilenceShape, REFUSALS: ProblemShape})
+def set_silence(request: HttpRequest, body: SilenceBody) -> Any:
+    """Set a maintenance window or snooze. What fires already and counts keeps its incident."""
+    now = timezone.now()
+    wanted = silences.Wanted(
+        kind=body.kind,
+        reason=body.reason,
+        matchers=_matchers(body.matchers),
+        starts_at=body.starts_at or now,
+        ends_at=body.ends_at,
+    )
+    try:
+        made = silences.set_silence(wanted, by=person(request), now=now)
+    except silences.BadSilence as error:
+        raise Problem(422, str(error)) from error
+    return Status(201, _silence(made))
+
+
 @router.delete("/silences/{int:silence_id}", auth=SILENCE, response={204: None, REFUSALS: ProblemShape})
 def end_silence(request: HttpRequest, silence_id: int) -> Any:
-    """End a silence now. Does nothing when it has ended."""
-    now = timezone.now()
-    if not Silence.objects.filter(pk=silence_id).exists():
+    """End a silence now; alerts that it kept quiet and that still fire count again. Does nothing when it has ended."""
+    found = Silence.objects.filter(pk=silence_id).first()
+    if found is None:
         raise Http404(f"There is no silence {silence_id}.")
-    Silence.objects.filter(pk=silence_id, ended_early_at=None, ends_at__gt=now).update(ended_early_at=now)
+    silences.end(found, now=timezone.now())
     return Status(204, None)
 
 
@@ -116,6 +138,17 @@ def list_services(request: HttpRequest, paging: Query[Paging]) -> Any:
 def list_teams(request: HttpRequest, paging: Query[Paging]) -> Any:
     """List teams with their people."""
     return answer(page(request, Team.objects.prefetch_related("members"), paging), _team)
+
+
+def _matchers(given: dict[str, str]) -> dict[str, str]:
+    """Return the matchers, checked as those that people write. Raises Problem (422)."""
+    try:
+        found = matching.parse("\n".join(f"{label}={value}" for label, value in given.items()))
+    except matching.BadMatcher as error:
+        raise Problem(422, str(error)) from error
+    if found != given:
+        raise Problem(422, "A label holds no =, neither it nor its value a line break, quotes or blanks at an end.")
+    return found
 
 
 def _visible_alerts(request: HttpRequest) -> QuerySet[Alert]:

@@ -211,6 +211,19 @@ class SilenceShape(Schema):
     ended_early_at: datetime | None
 
 
+class SilenceBody(Schema):
+    """A silence to be set, from now on unless `starts_at` says otherwise."""
+
+    kind: Literal["maintenance", "snooze"] = "snooze"
+    reason: str = Field(max_length=300)
+    matchers: dict[str, str] = Field(
+        max_length=10,
+        description="label → value, all must fit; name, service, environment, team and source are the alert's own; * is any part",
+    )
+    starts_at: datetime | None = None
+    ends_at: datetime
+
+
 class SourceShape(Schema):
     """Where alerts and changes come from; never its secrets."""
 

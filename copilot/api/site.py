@@ -6,9 +6,11 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
 from copilot.api import incidents, knowledge, problems, records, trends, work
-from copilot.api.access import NOBODY_YET, REQUESTS, TokenThrottle
+from copilot.api.access import NOBODY_YET
 from copilot.api.replies import around
+from copilot.api.throttle import TokenThrottle
 
+REQUESTS_A_MINUTE = 600  # of one token
 DESCRIPTION = frozenset({"openapi-json", "openapi-view"})
 
 api = NinjaAPI(
@@ -21,7 +23,7 @@ api = NinjaAPI(
     ),
     urls_namespace="api-1",
     auth=NOBODY_YET,
-    throttle=[TokenThrottle(REQUESTS)],
+    throttle=[TokenThrottle(a_minute=REQUESTS_A_MINUTE)],
 )
 problems.install(api)
 for router in (work.router, incidents.router, records.router, knowledge.router, trends.router):

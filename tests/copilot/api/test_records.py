@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from copilot.api.site import api as site
 from incidents.models import Alert, AlertSource, Change, Incident, Service, ServiceEdge, Silence, Team
@@ -73,6 +74,31 @@ def test_services_teams_changes_and_silences() -> None:
     assert len(api("GET", "/silences?active=true").json()["items"]) == 1
     assert api("DELETE", f"/silences/{silence.pk}").status_code == 204
     assert api("GET", "/silences?active=true").json()["items"] == []
+
+
+def test_a_silence_is_set_and_ended() -> None:
+    api = Caller()
+    ends = (timezone.now() + timedelta(hours=1)).isoformat()
+    asked = {"kind": "maintenance", "reason": "Move", "matchers": {"service": "db-*"}, "ends_at": ends}
+    made = api("POST", "/silences", asked)
+    assert made.status_code == 201
+    assert (made.json()["matchers"], made.json()["created_by"]) == ({"service": "db-*"}, api.user.username)
+    silence = Silence.objects.get(pk=made.json()["id"])
+    for faults, words in (
+        ({"matchers": {}}, "without a matcher"),
+        ({"matchers": {"service": "*"}}, "fits everything"),
+        ({"matchers": {"a=b\nservice": "x"}}, "line break"),
+        ({"matchers": {"service": ""}}, "label=value"),
+        ({"ends_at": "2020-01-01T00:00:00Z"}, "later end"),
+        ({"reason": " "}, "reason"),
+    ):
+        answer = api("POST", "/silences", {**asked, **faults})
+        assert answer.status_code == 422
+        assert words in answer.json()["detail"]
+    assert api("DELETE", f"/silences/{silence.pk}").status_code == 204
+    silence.refresh_from_db()
+    assert silence.ended_early_at is not None
+    assert Caller("viewer")("POST", "/silences", asked).status_code == 403
 
 
 def test_runbooks_are_listed_read_and_searched() -> None:
