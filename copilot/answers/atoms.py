@@ -27,9 +27,16 @@ _NUMBER = re.compile(
     rf"(?<![\w.:/-])(?P<digits>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?)(?:\s?(?P<unit>{_UNIT})(?![\w/])|(?![\w:]))",
     re.IGNORECASE,
 )
-_CLOCK = re.compile(r"(?<![\d:.])([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?![\d:])")
+_CLOCK = re.compile(r"(?<![\d:.])([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?!\d|:\d)")
 VERSION = re.compile(r"(?<![\w.])v?\d+\.\d+\.\d+(?:[\w.+-]*\w)?|(?<![\w.])v\d+(?:\.\d+)*\b", re.IGNORECASE)
 QUOTE = re.compile(r"[“\"`]([^”\"`]{3,})[”\"`]|(?<!\w)'([^']{3,})'(?!\w)")
+# Names that only machines and programmers write: an incident, a class, a path, a dotted or underscored name, a word in capitals.
+_IDENTIFIER = re.compile(
+    r"\bINC-\d+\b|\b[A-Z]+[a-z]+[A-Z]\w*|\b[A-Z]{2,}[a-z]+\w*|(?<![\w/.])/[\w{}*.-]+(?:/[\w{}*.-]+)*|\b[a-z]\w*(?:[_.][a-z]\w*)+\b|\b[A-Z]{4,}\b"
+)
+_SPOKEN = frozenset(
+    {"http", "https", "json", "html", "i.e", "e.g", "uptime", "crud", "asap"}
+)  # what people write so, too
 _GAP = re.compile(r"…|\.\.\.|<[^<>\s]*>")  # stands for the variable part of a log template, or for what was left out
 PERCENTILE = re.compile(r"\bp\d{2,3}\b|\b\d{2}th percentile\b", re.IGNORECASE)
 ABOUT = 0.05  # what "about" allows, of the value
@@ -101,6 +108,13 @@ def clocks(text: str) -> list[Clock]:
 def versions(text: str) -> list[str]:
     """Return the version names in the text without a leading "v", in lower case."""
     return [match.group().lower().removeprefix("v") for match in VERSION.finditer(text)]
+
+
+def identifiers(text: str) -> list[str]:
+    """Return the names in the text that only machines write, in small letters, each once; versions and quotations are not among them."""
+    plain = VERSION.sub(" ", QUOTE.sub(" ", text))
+    found = (match.group().strip("./").lower() for match in _IDENTIFIER.finditer(plain))
+    return [name for name in dict.fromkeys(found) if name and name not in _SPOKEN]
 
 
 def quotes(text: str) -> list[str]:

@@ -1,7 +1,7 @@
 """Checks a claim against the evidence that it cites. Code decides, never the model: supported, unverified or struck, with the reason."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,16 +15,23 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 # Words that carry no finding.
 _STOP = re.compile(
     r"the|and|for|with|that|this|from|was|were|has|had|have|been|are|its|which|while|when|also|into|than|then|they|there|their|but|not|all|any"
+    # How a thing is said rather than what.
+    r"|worst|best|slowest|took|takes|taken|spends?|spent|instead|long|longer|percentile|median|peak\w*|reached|usual\w*|than|once|twice|two|three|four"
+    r"|about|around|nearly|almost|says?|said|advises?|according|first|last|each|both|too|only|now|still|began|came|means"
+    r"|answers?|answered|responds?|within"
     r"|did|does|may|can|could|would|should|will|after|before|during|since|over|under|about|because|due|between|most|more|less"
 )
 # Words that name the same kind of signal.
 _SUBJECTS = {
-    "response time": re.compile(r"response time|latenc|duration|slow|faster|p50|p9\d|median|self time", re.IGNORECASE),
+    "response time": re.compile(
+        r"response time|own time|latenc|duration|slow|faster|p50|p9\d|median|self time", re.IGNORECASE
+    ),
     "errors": re.compile(r"error|fail|5xx|exception", re.IGNORECASE),
     "traffic": re.compile(r"requests? per s|traffic|throughput|request rate|requests/s", re.IGNORECASE),
     "cpu": re.compile(r"\bcpu", re.IGNORECASE),
     "memory": re.compile(r"memory|heap|\brss\b", re.IGNORECASE),
     "connections": re.compile(r"connection|\bpool", re.IGNORECASE),
+    "cache": re.compile(r"\bcache|hit ratio", re.IGNORECASE),
     "log lines": re.compile(r"\blog(?:s|ged|ging)?\b|\blines?\b", re.IGNORECASE),
 }
 _UP = re.compile(
@@ -34,6 +41,20 @@ _UP = re.compile(
 _DOWN = re.compile(
     r"\b(?:dropp?\w*|fell|fall\w*|decreas\w+|declin\w+|lower\w*|faster|reduc\w+|shr[aiu]nk\w*)\b", re.IGNORECASE
 )
+_BEGINS = re.compile(r"\b(?:incident|outage|began|begun|started?|since|onset)\b", re.IGNORECASE)
+_ENDS = re.compile(r"\b(?:ended|over|until|covers?|lasted)\b", re.IGNORECASE)
+# What follows is given as the reason, or as somebody's words: it must itself be in the evidence.
+_GIVEN = re.compile(
+    r"\b(?:because|since|due to|as a result of|owing to|(?:says?|advises?|recommends?|suggests?|tells?)(?: (?:us|you|one))? to)\b(?P<rest>[^,;.]{8,})",
+    re.IGNORECASE,
+)
+LEAST_SHARED_OF_GIVEN = 0.5
+# "All its connections": an item that only counts does not say out of how many.
+_ALL = re.compile(r"\b(?:all|every one) (?:of )?(?:its|the|their)\b", re.IGNORECASE)
+_TELLS_ALL = re.compile(r"\b(?:all|every|each|only|limit|full|none|never)\b|\b100 ?%|\b(\d+) of \1\b", re.IGNORECASE)
+_CLEARED = re.compile(r"\bruled out\b|\bnot the cause\b|\b(?:what it shows is )?explained by\b", re.IGNORECASE)
+# After a service's name: "database connections" are somebody else's connections to it.
+_OF_ANOTHER = r"(?!\s(?:connections?|pools?|quer(?:y|ies)|calls?|clients?|limits?)\b)"
 _SAME = re.compile(r"\b(?:stayed|unchanged|as before|constant|stable|steady|normal)\b", re.IGNORECASE)
 
 
@@ -56,10 +77,14 @@ class _Cited:
     def numbers(self) -> list[atoms.Number]:
         return [number for item in self.items for number in _numbers_of(item)]
 
-    @cached_property
-    def times(self) -> list[atoms.Clock]:
-        always = f"{self.bundle.incident_start:%H:%M:%S} {self.bundle.incident_end:%H:%M:%S}"
-        return atoms.clocks(f"{self.text} {always}")
+    def times_for(self, text: str) -> list[atoms.Clock]:
+        """Return the times that the claim may name: those of the items, and the incident's own where it speaks of these."""
+        own = [
+            f"{moment:%H:%M:%S}"
+            for moment, words in ((self.bundle.incident_start, _BEGINS), (self.bundle.incident_end, _ENDS))
+            if words.search(text)
+        ]
+        return atoms.clocks(" ".join((self.text, *own)))
 
     @property
     def ids(self) -> str:
@@ -117,13 +142,15 @@ def _unfound(text: str, cited: _Cited) -> str:
         *(
             f"The time {clock.said} is not in {cited.ids}."
             for clock in atoms.clocks(text)
-            if not any(clock.agrees_with(time) for time in cited.times)
+            if not any(clock.agrees_with(time) for time in cited.times_for(text))
         ),
         *(
             f"{cited.do_not_say} anything about {service}."
             for service in services_in(text, cited.bundle)
-            if not _names(cited.text, service)
+            if not _names(cited.text, service) and not _cleared(service, text, cited)
         ),
+        *(f"{cited.do_not_say} “{said}”." for said in _ALL.findall(text) if not _TELLS_ALL.search(cited.text)),
+        *(f"{name} is not in {cited.ids}." for name in atoms.identifiers(text) if not _whole(name, cited.folded)),
         *(
             f"{number.said} is not in {cited.ids}{_elsewhere(number, cited)}."
             for number in _stated(text, cited.bundle)
@@ -138,26 +165,45 @@ def _contradicted(text: str, cited: _Cited) -> str:
     for item in cited.items:
         direction, claimed = _direction(item), _way(text)
         opposite = claimed and direction and claimed != direction
-        if opposite and len(cited.items) == 1 and _subjects(text) & _subjects(_words_of(item)):
+        if opposite and len(cited.items) == 1 and _same_subject(text, item):
             return f"{item.id} says the opposite: {item.statement}"
     for number in _stated(text, cited.bundle):
         if number.dimension in (atoms.COUNT, atoms.FACTOR) or _has(number, cited) or _elsewhere(number, cited):
             continue
         for item in cited.items:
             same = [n for n in _numbers_of(item) if n.dimension == number.dimension]
-            if same and _subjects(text) & _subjects(_words_of(item)):
+            if same and _same_subject(text, item):
                 return f"{item.id} does not say {number.said}: {item.statement}"
     return ""
 
 
 def _unrelated(text: str, cited: _Cited) -> str:
     """Return why the claim seems to be about something else: too few of its words are in what it cites."""
-    own = {word for word in map(str.lower, _WORD.findall(text)) if not _STOP.fullmatch(word)}
+    own = {word for word in map(str.lower, _WORD.findall(_CLEARED.sub(" ", text))) if not _STOP.fullmatch(word)}
     there = {_stem(word) for word in map(str.lower, _WORD.findall(cited.text + " " + causality.VOCABULARY))}
     if not own:
         return "There is nothing in it to check."
-    shared = sum(_stem(word) in there for word in own) / len(own)
-    return "" if shared >= LEAST_SHARED_WORDS else f"Too little of it is in {cited.ids}."
+    if _share(own, there) < LEAST_SHARED_WORDS:
+        return f"Too little of it is in {cited.ids}."
+    for given in _GIVEN.finditer(atoms.QUOTE.sub(" ", _CLEARED.sub(" ", text))):
+        words = {word for word in map(str.lower, _WORD.findall(given["rest"])) if not _STOP.fullmatch(word)}
+        if words and _share(words, there) <= LEAST_SHARED_OF_GIVEN:
+            return f"{cited.do_not_say} “{given['rest'].strip()}”."
+    return ""
+
+
+def _share(words: Collection[str], there: Collection[str]) -> float:
+    """Return how many of the words are there, of all, whatever their ending."""
+    return sum(_stem(word) in there for word in words) / len(words)
+
+
+def _cleared(service: str, text: str, cited: _Cited) -> bool:
+    """Return whether the claim says of a service what its verdict says: that it was ruled out, with evidence that the verdict gives."""
+    ids = {item.id for item in cited.items}
+    return bool(_CLEARED.search(text)) and any(
+        h.service == service and h.verdict == "ruled out" and (not h.opposing or ids & set(h.opposing))
+        for h in cited.bundle.hypotheses
+    )
 
 
 def services_in(text: str, bundle: EvidenceBundle) -> list[str]:
@@ -228,6 +274,11 @@ def _direction(item: Evidence) -> str:
     return _way(item.statement)
 
 
+def _same_subject(text: str, item: Evidence) -> bool:
+    """Return whether claim and item speak of the same kind of signal, and of no two different services."""
+    return bool(_subjects(text) & _subjects(_words_of(item)))
+
+
 def _subjects(text: str) -> set[str]:
     return {name for name, pattern in _SUBJECTS.items() if pattern.search(text)}
 
@@ -237,7 +288,11 @@ def _names(text: str, service: str) -> bool:
 
 
 def _name(service: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w-]){re.escape(service)}(?![\w-])", re.IGNORECASE)
+    return re.compile(rf"(?<![\w-]){re.escape(service)}(?![\w-]){_OF_ANOTHER}", re.IGNORECASE)
+
+
+def _whole(name: str, folded: str) -> bool:
+    return bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", folded))
 
 
 def _fold(text: str) -> str:

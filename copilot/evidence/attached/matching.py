@@ -118,7 +118,7 @@ def _by_words(asked: set[str], entries: Sequence[Entry]) -> list[Entry]:
         if shape not in shapes:
             shapes[shape] = {word.lower()[:6] for word in _WORD.findall(shape)} & asked
         seen.update(shapes[shape])
-    weights = {word: math.log(1 + len(entries) / count) for word, count in seen.items() if count < 0.6 * len(entries)}
+    weights = {word: math.log(1 + len(entries) / count) for word, count in seen.items() if count < 0.9 * len(entries)}
     total = sum(weights.values())
     if not total:
         return []
