@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
+import psycopg
 from django.db import connection, transaction
 from numpy.typing import NDArray
 
@@ -29,6 +30,7 @@ SETTLE = timedelta(seconds=15)
 LONGEST_GAP = timedelta(hours=2)
 MOST_SIGNALS = 20_000
 AT_ONCE = 4_096
+WRITTEN_AT_ONCE = 1_000
 # A departure a little worse than one that people expected is expected as well.
 EXPECTED_MARGIN = 1.25
 WORSE = {
@@ -131,7 +133,7 @@ _WRITE = """
 INSERT INTO incidents_signal (source, digest, service, name, attributes, unit, state, first_learned_at, learned_until_at,
     samples, score, is_interesting, silent_reason)
 SELECT 'live', d, sv, n, a, u, st, to_timestamp(f), to_timestamp(l), s, sc, TRUE, ''
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bytea[], %s::float8[], %s::float8[],
+FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %b::bytea[], %s::float8[], %s::float8[],
     %s::bigint[], %s::float8[]) AS new(d, sv, n, a, u, st, f, l, s, sc)
 ORDER BY d
 ON CONFLICT (source, digest) DO UPDATE SET state = excluded.state, learned_until_at = excluded.learned_until_at,
@@ -150,7 +152,22 @@ def _keep(
 ) -> None:
     """Write the rows that took in a sample. A row that another process brought further stays as that process left it."""
     packed = learned.pack()
-    rows = np.flatnonzero((learned.samples > 0) & (learned.last_at > until)).tolist()
+    changed = np.flatnonzero((learned.samples > 0) & (learned.last_at > until))
+    with transaction.atomic():
+        for start in range(0, len(changed), WRITTEN_AT_ONCE):
+            rows = changed[start : start + WRITTEN_AT_ONCE].tolist()
+            _write(minutes, digests, learned, score, packed=packed, rows=rows)
+
+
+def _write(
+    minutes: _Minutes,
+    digests: Sequence[str],
+    learned: Learned,
+    score: NDArray[np.float64],
+    *,
+    packed: NDArray[np.void],
+    rows: Sequence[int],
+) -> None:
     columns: list[list[object]] = [
         [digests[row] for row in rows],
         [minutes.keys[row].service[:200] for row in rows],
@@ -163,7 +180,8 @@ def _keep(
         learned.samples[rows].astype(int).tolist(),
         [None if np.isnan(one) else float(one) for one in score[rows]],
     ]
-    with transaction.atomic(), connection.cursor() as cursor:
+    # Bound by the server, the states as they are: written out as text they would be twice as large and slow.
+    with psycopg.Cursor(connection.connection) as cursor:
         cursor.execute(_WRITE, columns)
 
 

@@ -239,6 +239,8 @@ class Learned:
         for number, (name, phase) in enumerate(self._phases(moment).items()):
             profile, tail, shared = self.profiles[name], self.tails[name], self.shared[:, number]
             in_season = given if name != "own" else given & np.isfinite(self.seasons.period)
+            if not in_season.any():
+                continue
             level, width = profile.expect(phase, shared_spread=shared, floor=floor)
             known = profile.known(phase)
             level = np.where(known, level, self.recent)

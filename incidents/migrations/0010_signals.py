@@ -75,4 +75,8 @@ class Migration(migrations.Migration):
                 "ordering": ("-said_at",),
             },
         ),
+        # States are numbers, which compress badly: leave them as they are.
+        migrations.RunSQL(
+            "ALTER TABLE incidents_signal ALTER COLUMN state SET STORAGE EXTERNAL", reverse_sql=migrations.RunSQL.noop
+        ),
     ]
