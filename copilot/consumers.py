@@ -27,6 +27,7 @@ ACCESS_SECONDS = 60.0  # how old a permission may be, when nobody told that it c
 SIGNED_OUT, NOT_ALLOWED, BAD_MESSAGE, TOO_BIG, TRY_AGAIN = 4401, 4403, 4400, 1009, 1012
 # Events after which somebody may see an incident no longer: it was restricted, or a role in it ended.
 ACCESS_KINDS = frozenset({"incident.changed"})
+RANG = json.dumps({"kind": "bell"})
 CHANGED = json.dumps({"kind": "incidents.changed"})
 
 
@@ -223,6 +224,26 @@ class IncidentListConsumer(SignedInConsumer):
     async def tell(self) -> None:
         """Say that something has changed."""
         await self.send(text_data=CHANGED)
+
+
+class BellConsumer(SignedInConsumer):
+    """Tells a person's page that there is something to read."""
+
+    def group_name(self) -> str:
+        """Return the group of this person's bells."""
+        return events.bell_group(self.scope["user"].pk)
+
+    async def is_allowed(self, user: Any) -> bool:
+        """Say whether the person may see incidents at all: notifications are about those."""
+        return bool(await database_sync_to_async(user.has_perm)("incidents.view_incident"))
+
+    async def websocket_receive(self, _message: dict[str, Any]) -> None:
+        """Refuse: a bell has nothing to say."""
+        await self.close(code=BAD_MESSAGE)
+
+    async def bell_rang(self, _message: dict[str, Any]) -> None:
+        """Forward the hint."""
+        await self.send(text_data=RANG)
 
 
 def _after(text: str) -> int | None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -33,6 +34,16 @@ def incident_group(incident_id: int) -> str:
 def person_group(user_id: int) -> str:
     """Return the channel group of a person's open sockets."""
     return f"person-{user_id}"
+
+
+def bell_group(user_id: int) -> str:
+    """Return the channel group of a person's bells, one on each open page."""
+    return f"bell-{user_id}"
+
+
+def ring(user_ids: Iterable[int]) -> None:
+    """Have open pages of these people read anew how much they have not read. Without a channel layer they do so when they are loaded."""
+    _hint([(bell_group(user_id), {"type": "bell.rang"}) for user_id in user_ids], about="notifications")
 
 
 def access_changed(user_id: int) -> None:

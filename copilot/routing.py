@@ -5,9 +5,10 @@ from channels.routing import URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.urls import path
 
-from copilot.consumers import IncidentConsumer, IncidentListConsumer
+from copilot.consumers import BellConsumer, IncidentConsumer, IncidentListConsumer
 
 websocket_urlpatterns = [
+    path("ws/bell/", BellConsumer.as_asgi()),
     path("ws/incidents/", IncidentListConsumer.as_asgi()),
     path("ws/incidents/<int:incident_id>/", IncidentConsumer.as_asgi()),
 ]

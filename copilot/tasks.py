@@ -43,6 +43,12 @@ def announce(incident_id: int) -> None:
     events.publish(incident_id=incident_id, kind="incident.changed", payload={})
 
 
+@shared_task(name="copilot.tasks.ring")
+def ring(user_ids: list[int]) -> None:
+    """Tell open pages of these people that there is something to read."""
+    events.ring(user_ids)
+
+
 @shared_task(name="copilot.tasks.warm")
 def warm(incident_id: int) -> None:
     """Ask for the first explanation; it has the model read the evidence, which stays in its cache, so that follow-up questions start at once."""

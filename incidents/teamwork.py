@@ -26,6 +26,7 @@ TASK_LENGTH, TEXT_LENGTH, UPDATE_LENGTH = 300, 500, 10_000
 MOST_TASKS = 200
 MOST_TOLD = 1_000  # people told of one entry
 DELIVER = "incidents.tasks.deliver"
+RING = "copilot.tasks.ring"
 HANDED_OVER = "Command handed over"
 
 
@@ -158,6 +159,8 @@ def notify_watchers(entry: TimelineEntry, *, now: datetime) -> int:
         waiting = Notification.objects.filter(entry=entry, channel__isnull=False, try_at__isnull=False, attempts=0)
         for pk in waiting.values_list("pk", flat=True):
             outbox.enqueue(task=DELIVER, arguments=[pk], queue="intake")
+        if people:
+            outbox.enqueue(task=RING, arguments=[[user.pk for user in people]], queue="intake")
     return len(made)
 
 

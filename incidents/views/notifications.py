@@ -53,7 +53,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
 @require_GET
 @never_cache
 def notifications_unread(request: HttpRequest) -> HttpResponse:
-    """Return the bell with how much is unread: open pages ask for it every few seconds."""
+    """Return the bell with how much is unread: open pages ask for it when they are told that something came."""
     return render(request, "incidents/bell.html", {"unread": teamwork.unread_count(_me(request))})
 
 

@@ -4,7 +4,8 @@ const SIGNED_OUT = 4401, NOT_ALLOWED = 4403;
 
 const address = (path) => `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${path}`;
 
-const show = (state, words) => {
+const show = (state, words, quiet) => {
+  if (quiet) return;
   const node = document.querySelector("#live");
   if (!node || (node.dataset.state === state && node.textContent === words)) return;
   node.dataset.state = state;
@@ -14,10 +15,11 @@ const show = (state, words) => {
 /**
  * Keep a socket open. `opened(socket)` is called on each connection, `received(data)` for each frame, `poll()` every few seconds while
  * there is no socket. Waits between attempts double up to 15 s, with some chance in them so that pages do not return all at once.
+ * A `quiet` one leaves the line at the top to the page's own socket.
  */
-export const connect = ({ path, opened, received, poll }) => {
+export const connect = ({ path, opened, received, poll, pollEvery = POLL_EVERY, quiet = false }) => {
   let wait = FIRST_WAIT, polling = 0, retry = 0, socket = null;
-  const startPolling = () => { polling ||= setInterval(() => { if (!document.hidden) poll?.(); }, POLL_EVERY); };
+  const startPolling = () => { polling ||= setInterval(() => { if (!document.hidden) poll?.(); }, pollEvery); };
   const open = () => {
     clearTimeout(retry);
     if (socket && socket.readyState <= WebSocket.OPEN) return;
@@ -27,15 +29,15 @@ export const connect = ({ path, opened, received, poll }) => {
       wait = FIRST_WAIT;
       clearInterval(polling);
       polling = 0;
-      show("live", "Live");
+      show("live", "Live", quiet);
       opened?.(current);
     });
     current.addEventListener("message", (event) => received(JSON.parse(event.data)));
     current.addEventListener("close", (event) => {
       if (socket !== current) return;
-      if (event.code === SIGNED_OUT) { show("down", "Signed out"); location.reload(); return; }
-      if (event.code === NOT_ALLOWED) { show("down", "No longer allowed"); location.reload(); return; }
-      show("reconnecting", poll ? "Reconnecting, reading every 3 s" : "Reconnecting");
+      if (event.code === SIGNED_OUT) { show("down", "Signed out", quiet); location.reload(); return; }
+      if (event.code === NOT_ALLOWED) { show("down", "No longer allowed", quiet); if (!quiet) location.reload(); return; }
+      show("reconnecting", poll ? "Reconnecting, reading every 3 s" : "Reconnecting", quiet);
       startPolling();
       retry = setTimeout(open, wait * (0.75 + Math.random() / 2));
       wait = Math.min(LONGEST_WAIT, wait * 2);

@@ -1,4 +1,5 @@
 // What every page does: copy buttons, dismissible messages, growing durations, single-key shortcuts.
+import { bell } from "./bell.js";
 import { durations } from "./durations.js";
 import { shortcuts } from "./keyboard.js";
 
@@ -22,5 +23,6 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { words.textContent = before; }, 2500);
 });
 
+bell();
 durations();
 shortcuts();

@@ -14,7 +14,7 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from copilot import consumers, events, people
+from copilot import consumers, events, people, tasks
 from copilot.routing import websocket_application
 from incidents.models import Incident
 from tests import cast
@@ -102,7 +102,7 @@ def test_another_site_is_refused(incident: Incident, cookie: str, origin: str | 
     run(test)
 
 
-@pytest.mark.parametrize("path", ["/ws/incidents/", "/ws/incidents/{}/"])
+@pytest.mark.parametrize("path", ["/ws/incidents/", "/ws/incidents/{}/", "/ws/bell/"])
 @pytest.mark.parametrize("cookie_value", ["", "forged-session"])
 def test_nobody_signed_in_is_refused(incident: Incident, path: str, cookie_value: str) -> None:
     async def test() -> None:
@@ -207,6 +207,21 @@ def test_the_list_is_told_to_fetch_itself(incident: Incident, cookie: str) -> No
         async with Page("/ws/incidents/", cookie=cookie) as page:
             await sync_to_async(events.publish)(incident_id=incident.pk, kind="incident.changed", payload={})
             assert await page.receive() == {"kind": "incidents.changed"}
+
+    run(test)
+
+
+def test_a_bell_rings_for_its_own_person(cookie: str) -> None:
+    me = User.objects.get(username="ada")
+
+    async def test() -> None:
+        async with Page("/ws/bell/", cookie=cookie) as page:
+            await sync_to_async(events.ring)([me.pk + 1])
+            await sync_to_async(tasks.ring)([me.pk])
+            assert await page.receive() == {"kind": "bell"}
+            assert await page.socket.receive_nothing()
+            await page.send("anything")
+            assert await page.closed_with() == 4400
 
     run(test)
 
