@@ -47,6 +47,7 @@ class Claim(models.Model):
     cites = models.JSONField(default=list)
     verdict = models.CharField(max_length=12)
     reason = models.TextField(blank=True)
+    by_model = models.BooleanField(default=False)  # else by code
 
     class Meta:
         ordering = ("message", "position")

@@ -14,9 +14,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckedClaim:
-    """One sentence. `cites` are evidence ids; `reason` says why it is not supported, "" when it is."""
+    """One sentence. `cites` are evidence ids; `reason` says why it is not supported, "" when it is. `by_model`: a language model wrote it."""
 
     text: str
     cites: tuple[str, ...]
     verdict: Verdict
     reason: str = ""
+    by_model: bool = False

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -75,7 +75,7 @@ class _Draft:
         """Check a sentence of the model and add it, unless an earlier one says the same."""
         text = _whole_sentences(clean(raw.text, limit=MOST_CHARACTERS))
         if text and not _repeats(text, [shown.text for shown in self.claims]):
-            self.add(verification.check(text, raw.cites, self.bundle))
+            self.add(replace(verification.check(text, raw.cites, self.bundle), by_model=True))
 
     def rewind(self, length: int) -> None:
         del self.claims[length:]

@@ -169,10 +169,11 @@ class _Stream:
             "verdict": claim.verdict.value,
             "reason": claim.reason,
         }
+        told = {"message": self.message.pk, "position": position, **values}
         with transaction.atomic():
-            Claim.objects.update_or_create(message=self.message, position=position, defaults=values)
-            payload = {"message": self.message.pk, "position": position, **values}
-            events.publish(incident_id=self.message.incident_id, kind="answer.claim", payload=payload)
+            kept = values | {"by_model": claim.by_model}
+            Claim.objects.update_or_create(message=self.message, position=position, defaults=kept)
+            events.publish(incident_id=self.message.incident_id, kind="answer.claim", payload=told)
 
 
 def _keep(message: Message, found: Answer, *, now: datetime, elapsed: timedelta) -> None:

@@ -56,6 +56,7 @@ MAY: dict[str, frozenset[str]] = {
     "person-*": ADMINISTRATORS,
     "audit": AUDITORS,
     "token*": EVERYBODY,
+    "models": EVERYBODY,
     "operations": SETTERS,
     "dead-letter-retry": SETTERS,
     "runbook-*": SETTERS,
