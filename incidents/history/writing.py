@@ -16,8 +16,8 @@ from incidents.history.world import CREWS, PREFIX, SOURCE, SUFFIX
 from incidents.models import (
     Alert,
     AlertDay,
-    AlertMonth,
     AlertEvent,
+    AlertMonth,
     AlertSource,
     GroupingDecision,
     Incident,

@@ -134,13 +134,22 @@ def _open(group: AnomalyGroup, *, source: str, now: datetime) -> Incident:
         write(incident, kind=Kind.FAULT, at=episode.started_at, text=title_of(episode), now=now)
     begin(incident, opening=group.title, now=now)
     sentence = f"Opened {incident.reference}: {_size(group)}, and no open incident was near in time and topology"
-    _decide(incident, group, GroupingDecision.Outcome.OPENED, sentence, now=now)
+    _decide(
+        GroupingDecision(
+            incident=incident,
+            subject=group.title,
+            outcome=GroupingDecision.Outcome.OPENED,
+            sentence=sentence,
+            decided_at=now,
+        )
+    )
     return incident
 
 
 def _join(incident: Incident, group: AnomalyGroup, *, is_known: bool, now: datetime) -> None:
     incident.refresh_from_db(from_queryset=Incident.objects.select_for_update())
     added = [name for name in (service[:SERVICE_LENGTH] for service in group.services) if name not in incident.services]
+    before = set(incident.anomalies.values_list("pk", flat=True))
     keep_episodes(incident, group.episodes)
     if added:
         since = min(
@@ -150,7 +159,8 @@ def _join(incident: Incident, group: AnomalyGroup, *, is_known: bool, now: datet
     elif not is_known:
         write(incident, kind=Kind.FAULT, at=group.started_at, text=f"Again: {group.title}", now=now)
     if not is_known:
-        _decide_joined(incident, group, now=now)
+        came = incident.anomalies.exclude(pk__in=before).values_list("pk", flat=True)
+        _decide_joined(incident, group, anomalies=list(came), now=now)
     changes: dict[str, object] = {
         "services": [*incident.services, *added],
         "last_anomaly_at": max(incident.last_anomaly_at, _last_seen(group, source=incident.source, now=now)),
@@ -170,7 +180,7 @@ def _join(incident: Incident, group: AnomalyGroup, *, is_known: bool, now: datet
     incident.refresh_from_db()
 
 
-def _decide_joined(incident: Incident, group: AnomalyGroup, *, now: datetime) -> None:
+def _decide_joined(incident: Incident, group: AnomalyGroup, *, anomalies: Sequence[int], now: datetime) -> None:
     shared = [name for name in group.services if name in incident.services]
     gap = max((group.started_at - incident.last_anomaly_at).total_seconds(), 0.0)
     place = f"same service {shared[0]}" if shared else f"{', '.join(group.services[:3])} is one call away"
@@ -180,28 +190,24 @@ def _decide_joined(incident: Incident, group: AnomalyGroup, *, now: datetime) ->
         "calls": float(not shared),
         "ten minutes apart": round(gap / 600, 3),
     }
-    _decide(incident, group, GroupingDecision.Outcome.JOINED, sentence, features, now=now)
-
-
-def _decide(
-    incident: Incident,
-    group: AnomalyGroup,
-    outcome: GroupingDecision.Outcome,
-    sentence: str,
-    features: dict[str, float] | None = None,
-    *,
-    now: datetime,
-) -> None:
-    if incident.source != LIVE:
-        return  # a replay teaches nothing and has nothing to undo
-    GroupingDecision.objects.create(
-        incident=incident,
-        subject=group.title[:SUBJECT_LENGTH],
-        outcome=outcome,
-        features=features or {},
-        sentence=sentence[:SENTENCE_LENGTH],
-        decided_at=now,
+    _decide(
+        GroupingDecision(
+            incident=incident,
+            subject=group.title,
+            outcome=GroupingDecision.Outcome.JOINED,
+            features=features,
+            moved={"anomalies": list(anomalies)},
+            sentence=sentence,
+            decided_at=now,
+        )
     )
+
+
+def _decide(decision: GroupingDecision) -> None:
+    if decision.incident is None or decision.incident.source != LIVE:
+        return  # a replay teaches nothing and has nothing to undo
+    decision.subject, decision.sentence = decision.subject[:SUBJECT_LENGTH], decision.sentence[:SENTENCE_LENGTH]
+    decision.save()
 
 
 def _size(group: AnomalyGroup) -> str:

@@ -99,12 +99,12 @@ def can_undo(decision: GroupingDecision) -> bool:
     if decision.undone_at is not None or decision.is_shadow or decision.incident_id is None:
         return False
     return decision.outcome in (Outcome.MERGED, Outcome.SPLIT) or (
-        decision.outcome == Outcome.JOINED and decision.alert_id is not None
+        decision.outcome == Outcome.JOINED and (decision.alert_id is not None or bool(decision.moved.get("anomalies")))
     )
 
 
 def undo(decision: GroupingDecision, *, by: str, now: datetime) -> Incident:
-    """Take a decision back and return the incident that comes to be by it: a joined alert's own, a merged one again, or the one split.
+    """Take a decision back and return the incident that comes to be by it: one of what had joined, a merged one again, or the one split.
 
     Remembered: the score learns from it. Raises NotPossible when it was undone already or things have moved on since.
     """
@@ -233,10 +233,27 @@ def _undo_split(decision: GroupingDecision, incident: Incident, *, by: str, now:
 
 def _undo_join(decision: GroupingDecision, incident: Incident, *, by: str, now: datetime) -> Incident:
     alert = decision.alert
+    if alert is None and decision.moved.get("anomalies"):
+        return _undo_anomalies(decision, incident, by=by, now=now)
     if alert is None or alert.incident_id != incident.pk:
         raise NotPossible(f"The alert is no longer in {incident.reference}.")
     other = open_for_alerts([alert], now=now)
     _say_undone(incident, other, f"{name_of(alert)} taken out by {by}, now {other.reference}", by=by, now=now)
+    return other
+
+
+def _undo_anomalies(decision: GroupingDecision, incident: Incident, *, by: str, now: datetime) -> Incident:
+    """Take the anomalies that came with a decision out into an incident of their own."""
+    anomalies = list(incident.anomalies.filter(pk__in=decision.moved["anomalies"]))
+    if not anomalies:
+        raise NotPossible(f"The anomalies are no longer in {incident.reference}.")
+    other = _open_other(incident, [], anomalies, now=now)
+    Anomaly.objects.filter(pk__in=[anomaly.pk for anomaly in anomalies]).update(incident=other)
+    left = {*incident.alerts.values_list("service", flat=True), *incident.anomalies.values_list("service", flat=True)}
+    kept = [name for name in incident.services if name in left or name not in other.services]
+    Incident.objects.filter(pk=incident.pk).update(services=kept)
+    text = f"{decision.subject} taken out by {by}, now {other.reference}"
+    _say_undone(incident, other, text, by=by, now=now)
     return other
 
 

@@ -85,6 +85,25 @@ def test_later_trouble_at_the_same_service_joins_and_other_trouble_does_not() ->
     assert "Again: checkout is slow" in timeline(first)
 
 
+def test_anomalies_that_joined_are_taken_out_again_and_stay_out() -> None:
+    incident = opened()
+    later = episode("duration_p95", service="cart", started=120, peak=2.0, usual_high=0.2)
+    services = [Service.objects.create(name=n, first_seen_at=at(0), last_seen_at=at(0)) for n in ("checkout", "cart")]
+    ServiceEdge.objects.create(caller=services[0], callee=services[1], last_seen_at=at(0))
+    assert opened(later, now=150) == incident
+    [decision] = incident.grouping_decisions.filter(outcome="joined")
+    assert lifecycle.can_undo(decision)
+    other = lifecycle.undo(decision, by="mira", now=at(160))
+    incident.refresh_from_db()
+    assert (incident.services, other.services) == (["checkout"], ["cart"])
+    assert [one.service for one in other.anomalies.all()] == ["cart"]
+    assert incident.anomalies.count() == 1
+    assert f"now {other.reference}" in timeline(incident)[-1]
+    assert opened(later, now=175) == other
+    decision.refresh_from_db()
+    assert not lifecycle.can_undo(decision)
+
+
 def test_a_neighbour_joins_when_the_topology_is_known() -> None:
     caller, callee = (
         Service.objects.create(name=n, first_seen_at=at(0), last_seen_at=at(0)) for n in ("storefront", "checkout")
