@@ -17,7 +17,7 @@ def hypotheses_of(ranking: Ranking, items: Sequence[Evidence]) -> tuple[Hypothes
     """Return at most three suspects as hypotheses, likeliest first, then those ruled out."""
     found = []
     for rank, suspect in enumerate(s for s in ranking.suspects[:SHOWN] if s.score >= LEAST_SCORE):
-        likely = rank == 0 and suspect.score >= LIKELY_SCORE and ranking.margin >= LIKELY_MARGIN
+        likely = rank == 0 and stands_out(ranking)
         found.append(
             Hypothesis(
                 service=suspect.service,
@@ -40,6 +40,11 @@ def hypotheses_of(ranking: Ranking, items: Sequence[Evidence]) -> tuple[Hypothes
         for ruled in ranking.ruled_out[:SHOWN]
     ]
     return (*found, *ruled_out)
+
+
+def stands_out(ranking: Ranking) -> bool:
+    """Say whether the first suspect may be named as the likely cause, rather than as one of several possible ones."""
+    return bool(ranking.suspects) and ranking.suspects[0].score >= LIKELY_SCORE and ranking.margin >= LIKELY_MARGIN
 
 
 def sentence_of(suspect: Suspect) -> str:

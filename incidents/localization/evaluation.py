@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from incidents.localization.ranking import ALL_MODALITIES, fetch, rank_material
+from incidents.localization.ranking import ALL_MODALITIES, Material, fetch, rank_material
 from incidents.localization.suspects import Modality, Ranking
+from incidents.localization.variations import VARIATIONS
 from incidents.telemetry.backend import TelemetryError
 from incidents.telemetry.datamodel import Window
 from incidents.telemetry.recording import Recording
@@ -39,12 +40,16 @@ class Case:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the ranking said of a case, and the seconds it took once the recording was loaded."""
+    """What the ranking said of a case, and the seconds it took once the recording was loaded.
+
+    `variation` names what was done to the recording before (see `variations`), "" for nothing; then seconds are those of ranking alone.
+    """
 
     case: Case
     services: tuple[str, ...]
     seconds: float
     ranking: Ranking
+    variation: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the prediction as the scorers read it."""
@@ -83,6 +88,23 @@ def predict(
     use: frozenset[Modality] = ALL_MODALITIES,
 ) -> Prediction:
     """Rank one case. `baselines` keeps the fault-free recordings already read. Raises TelemetryError when the case cannot be read."""
+    material, seconds = _fetched(case, mask, baselines)
+    return _ranked(case, material, use=use, spent_seconds=seconds)
+
+
+def predict_varied(
+    case: Case, *, mask: Callable[[str], str], baselines: dict[Path, Recording | None]
+) -> list[Prediction]:
+    """Rank one case in all `VARIATIONS`, see `predict`."""
+    material, _ = _fetched(case, mask, baselines)
+    return [
+        _ranked(case, variation.change(material), use=variation.use, variation=name)
+        for name, variation in VARIATIONS.items()
+    ]
+
+
+def _fetched(case: Case, mask: Callable[[str], str], baselines: dict[Path, Recording | None]) -> tuple[Material, float]:
+    """Return a case's material, and the seconds it took to fetch it from the recording in memory."""
     recording = Recording.load(case.folder, mask=mask)
     baseline = _baseline(case.reference, mask, baselines)
     held = recording.window
@@ -93,10 +115,17 @@ def predict(
     recording.fetch_metrics(reference)
     began = time.perf_counter()
     material = fetch(recording, incident, reference, baseline, baseline.window if baseline else None)
+    return material, time.perf_counter() - began
+
+
+def _ranked(
+    case: Case, material: Material, *, use: frozenset[Modality], spent_seconds: float = 0.0, variation: str = ""
+) -> Prediction:
+    began = time.perf_counter()
     ranking = rank_material(material, use=use)
-    seconds = time.perf_counter() - began
+    seconds = spent_seconds + time.perf_counter() - began
     services = tuple(suspect.service for suspect in ranking.suspects if not suspect.service.startswith("_"))
-    return Prediction(case, services, seconds, ranking)
+    return Prediction(case, services, seconds, ranking, variation)
 
 
 def _baseline(folder: Path | None, mask: Callable[[str], str], known: dict[Path, Recording | None]) -> Recording | None:
@@ -112,13 +141,19 @@ def _baseline(folder: Path | None, mask: Callable[[str], str], known: dict[Path,
 
 @dataclass(frozen=True)
 class Score:
-    """How well the cases of a group were ranked. `interval` is top-1's 95 % Wilson interval; seconds are the mean and the most."""
+    """How well the cases of a group were ranked. `interval` is top-1's 95 % Wilson interval; seconds are the mean and the most.
+
+    `sure` is the share of cases in which the first suspect stood out enough to be named, `right_when_sure` how often it was right then
+    (NaN when it never did).
+    """
 
     cases: int
     top1: float
     top3: float
     mrr: float
     interval: tuple[float, float]
+    sure: float
+    right_when_sure: float
     mean_seconds: float
     most_seconds: float
 
@@ -140,33 +175,50 @@ def find_truth(data: Path) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
-def scores(predictions: Iterable[Prediction], known: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Score]]:
-    """Yield a score for each system, and for each fault family in it ("boutique / cpu"); cases without a truth are left out."""
-    groups: dict[str, list[tuple[int | None, float]]] = {}
+def scores(
+    predictions: Iterable[Prediction],
+    known: Mapping[str, Mapping[str, Any]],
+    *,
+    stands_out: Callable[[Ranking], bool],
+) -> Iterator[tuple[str, Score]]:
+    """Yield a score for each system, and for each fault family in it ("boutique / cpu"); cases without a truth are left out.
+
+    Of varied predictions, one for each system and variation. `stands_out` says whether a ranking names a cause or leaves it open.
+    """
+    groups: dict[str, list[_Row]] = {}
     for prediction in predictions:
         truth = known.get(prediction.case.name)
         if truth is None:
             continue
         place = prediction.services.index(truth["service"]) + 1 if truth["service"] in prediction.services else None
+        row = _Row(place, prediction.seconds, stands_out(prediction.ranking))
         system = prediction.case.system
-        for name in (system, f"{system} / {truth.get('fault_type', 'any fault')}"):
-            groups.setdefault(name, []).append((place, prediction.seconds))
-    for name in sorted(groups):
+        families = (system, f"{system} / {truth.get('fault_type', 'any fault')}")
+        for name in (f"{system} / {prediction.variation}",) if prediction.variation else families:
+            groups.setdefault(name, []).append(row)
+    for name in sorted(groups, key=lambda name: name.partition(" / ")[0]):
         yield name, _score(groups[name])
 
 
-def _score(rows: Sequence[tuple[int | None, float]]) -> Score:
-    places = [place for place, _ in rows]
-    seconds = [spent for _, spent in rows]
-    first = sum(place == 1 for place in places)
+class _Row(NamedTuple):
+    place: int | None
+    seconds: float
+    sure: bool
+
+
+def _score(rows: Sequence[_Row]) -> Score:
+    first = sum(row.place == 1 for row in rows)
+    sure = [row for row in rows if row.sure]
     return Score(
         cases=len(rows),
         top1=first / len(rows),
-        top3=sum(place is not None and place <= 3 for place in places) / len(rows),
-        mrr=sum(1 / place for place in places if place) / len(rows),
+        top3=sum(row.place is not None and row.place <= 3 for row in rows) / len(rows),
+        mrr=sum(1 / row.place for row in rows if row.place) / len(rows),
         interval=wilson(first, len(rows)),
-        mean_seconds=sum(seconds) / len(seconds),
-        most_seconds=max(seconds),
+        sure=len(sure) / len(rows),
+        right_when_sure=sum(row.place == 1 for row in sure) / len(sure) if sure else math.nan,
+        mean_seconds=sum(row.seconds for row in rows) / len(rows),
+        most_seconds=max(row.seconds for row in rows),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from copilot.evidence.hypotheses import stands_out
 from incidents.intake.masking import mask
 from incidents.localization import evaluation
 from incidents.localization.suspects import Modality
@@ -29,6 +30,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         default="metrics,traces,logs",
         help="which telemetry to look at, of metrics, traces and logs, with commas (default: all)",
     )
+    parser.add_argument(
+        "--variations",
+        action="store_true",
+        help="also with less or worse telemetry: each signal left out or alone, and so on",
+    )
 
 
 def run(options: dict[str, Any], *, write: Callable[[str], object]) -> None:
@@ -42,24 +48,27 @@ def run(options: dict[str, Any], *, write: Callable[[str], object]) -> None:
         truth = options["truth"] or evaluation.find_truth(data)
         known = evaluation.truths(truth) if truth else {}
         baselines: dict[Path, Recording | None] = {}
-        predictions = []
-        for case in evaluation.cases(data):
-            prediction = evaluation.predict(case, mask=mask, baselines=baselines, use=use)
-            (out / f"{case.name}.json").write_text(json.dumps(prediction.to_json(), indent=1), encoding="utf-8")
-            predictions.append(prediction)
-        scores = list(evaluation.scores(predictions, known)) if known else []
+        cases = evaluation.cases(data)
+        predictions = [evaluation.predict(case, mask=mask, baselines=baselines, use=use) for case in cases]
+        for one in predictions:
+            (out / f"{one.case.name}.json").write_text(json.dumps(one.to_json(), indent=1), encoding="utf-8")
+        if options["variations"] and known:
+            for case in cases:
+                predictions += evaluation.predict_varied(case, mask=mask, baselines=baselines)
+        scores = list(evaluation.scores(predictions, known, stands_out=stands_out)) if known else []
     except (evaluation.EvaluationError, TelemetryError) as error:
         raise CommandError(str(error)) from error
-    write(f"{len(predictions)} cases ranked, one file each in {out}.")
+    write(f"{len(cases)} cases ranked, one file each in {out}.")
     if not known:
         write("No truth file beside the data: nothing to score. Name one with --truth.")
         return
-    write(f"{'':40} cases  top-1  top-3   MRR  top-1 95 %    mean s  most s")
+    write(f"{'':34} cases  top-1  95 %        top-3   MRR   sure  right then  mean s  most s")
     for name, score in scores:
         low, high = score.interval
+        right = f"{score.right_when_sure:11.0%}" if score.sure else f"{'–':>11}"
         write(
-            f"{name:40} {score.cases:5} {score.top1:6.1%} {score.top3:6.1%} {score.mrr:5.3f}  {low:.2f}–{high:.2f}"
-            f"  {score.mean_seconds:8.2f} {score.most_seconds:7.2f}"
+            f"{name:34} {score.cases:5} {score.top1:6.1%} {low:.2f}–{high:.2f} {score.top3:7.1%} {score.mrr:5.3f} {score.sure:6.0%}"
+            f" {right} {score.mean_seconds:7.2f} {score.most_seconds:7.2f}"
         )
 
 

@@ -40,6 +40,14 @@ def test_the_command_ranks_scores_and_writes(data: Path, tmp_path: Path, below: 
     assert "100.0%" in told
 
 
+def test_variations_tell_what_each_signal_is_worth(data: Path, tmp_path: Path) -> None:
+    told = evaluate("localization", "--data", data, "--out", tmp_path, "--variations")
+    rows = {line[:34].strip(): line for line in told.splitlines() if line.startswith("tiny / ")}
+    assert {"tiny / as it is", "tiny / without metrics", "tiny / logs alone", "tiny / the first minute"} <= set(rows)
+    assert "100.0%" in rows["tiny / as it is"]
+    assert "100.0%" in rows["tiny / half of the traces"]
+
+
 def test_without_a_truth_it_only_ranks(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluation, "TRUTH_FILES", ())
     told = evaluate("localization", "--data", data, "--out", tmp_path, "--use", "traces")
