@@ -12,9 +12,9 @@ EVERY_SECONDS = 5  # the tasks of the queue that is looked at
 
 
 def start(line: Line, number: int) -> Child:
-    celery = (sys.executable, "-m", "celery", "--app", "copilot", "beat", "--loglevel", "INFO")
-    file = str(line.folder / f"schedule-{number}")
-    return line.start(f"beat-{number}", *celery, "--schedule", file, "--pidfile", "", "--max-interval", "1")
+    """Start a relay with the schedule, in a folder of its own as on a machine of its own."""
+    folder = str(line.folder / f"machine-{number}")
+    return line.start(f"beat-{number}", sys.executable, "manage.py", "relay", "--beat", COPILOT_VAR=folder)
 
 
 @pytest.mark.timeout(200)

@@ -18,6 +18,7 @@ from kombu.exceptions import OperationalError
 
 from copilot import audit, delivery
 from copilot.celery import app
+from copilot.schedule import LockedScheduler
 from incidents.intake import outbox
 from incidents.models import OutboxMessage
 
@@ -90,7 +91,12 @@ def seal_audit() -> None:
 def beat(*, stop: threading.Event) -> None:
     """Send what `copilot.celery` schedules until `stop` is set. When this fails, it sets `stop`: the process ends, and is started again."""
     settings.BEAT_SCHEDULE_FILE.parent.mkdir(parents=True, exist_ok=True)
-    service = Service(app, max_interval=BEAT_LOOKS_EVERY_SECONDS, schedule_filename=str(settings.BEAT_SCHEDULE_FILE))
+    service = Service(
+        app,
+        max_interval=BEAT_LOOKS_EVERY_SECONDS,
+        schedule_filename=str(settings.BEAT_SCHEDULE_FILE),
+        scheduler_cls=LockedScheduler,
+    )
 
     def end() -> None:
         stop.wait()
@@ -112,7 +118,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="publish what waits now, then end")
         parser.add_argument(
-            "--beat", action="store_true", help="also send what is due; one process of a site does this"
+            "--beat", action="store_true", help="also send what is due; of several such processes one does"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
