@@ -161,7 +161,7 @@ def _vector_index() -> tuple[str, str]:
 def _model() -> tuple[str, str]:
     if settings.COPILOT_LLM == "none":
         return OK, "none chosen: answers are the evidence brief"
-    if settings.COPILOT_LLM != "local":
+    if "local" not in settings.COPILOT_LLM.split(","):
         return OK, "a managed model; it is asked when there is a question"
     try:
         answer = httpx.get(

@@ -29,17 +29,19 @@ def _url(name: str, *, default: str, schemes: tuple[str, ...]) -> str:
         raise ImproperlyConfigured(
             f"{name}={value!r}: give a URL that starts with {' or '.join(s + '://' for s in schemes)}."
         )
-    return value
+    return ",".join(each.strip() for each in value.split(","))
 
 
 def _language_model(name: str) -> str:
-    value: str = env.str(name, default="local")
-    provider, _, model = value.partition(":")
-    if value in ("local", "none") or (provider in ("openai", "anthropic", "ollama", "http", "https") and model):
-        return value
-    raise ImproperlyConfigured(
-        f"{name}={value!r}: give openai:MODEL, anthropic:MODEL, ollama:MODEL, the URL of an OpenAI-compatible server, local, or none."
-    )
+    value: str = env.str(name, default="local").strip()
+    for each in value.split(",") if value != "none" else ():
+        provider, _, model = each.strip().partition(":")
+        if each.strip() != "local" and not (provider in ("openai", "anthropic", "ollama", "http", "https") and model):
+            raise ImproperlyConfigured(
+                f"{name}={value!r}: give openai:MODEL, anthropic:MODEL, ollama:MODEL, the URL of an OpenAI-compatible server, local,"
+                " or several of these with commas, the next asked when one fails; or none."
+            )
+    return ",".join(each.strip() for each in value.split(","))
 
 
 DEBUG = env.bool("COPILOT_DEBUG", default=False)

@@ -147,10 +147,11 @@ def _attempt(draft: _Draft, chat_model: ChatModel, prompt: Prompt) -> ModelFaile
     try:
         reply = chat_model.reply(prompt, on_text=on_text)
     except ModelFailed as failure:
+        draft.calls += failure.before
         if failure.usage is not None:
             draft.calls.append(failure.usage)
         return failure
-    draft.calls.append(reply.usage)
+    draft.calls += (*reply.failed, reply.usage)
     if reply.finish == "length":
         return ModelFailed("The answer was longer than the model may write; the finished sentences are kept.")
     if reply.finish == "refused" or not reply.text.strip():

@@ -56,7 +56,7 @@ class Plan:
             found.append(_managed("valkey", self.redis_url))
         if self.chroma_url != addresses.chroma_url(self.var):
             found.append(_managed("chroma", self.chroma_url))
-        if self.llm != "local":
+        if "local" not in self.llm.split(","):
             detail = (
                 "no model: answers are the evidence brief"
                 if self.llm == "none"

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,11 +29,12 @@ LOCAL_TAIL_TOKENS = 115  # two idle cores read them in less than 3 s
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A whole reply. `finish` is "stop", "length" (cut at max_tokens) or "refused"."""
+    """A whole reply. `finish` is "stop", "length" (cut at max_tokens) or "refused"; `failed` are calls of models asked before."""
 
     text: str
     finish: str
     usage: CallUsage
+    failed: tuple[CallUsage, ...] = ()
 
 
 class ChatModel(Protocol):
@@ -49,26 +50,31 @@ class ChatModel(Protocol):
 
 def chat_model() -> ChatModel | None:
     """Return the configured model, None for COPILOT_LLM=none. Raises ImproperlyConfigured, which names the allowed forms."""
-    choice = providers.choose()
-    return None if choice is None else LangChainModel(choice=choice, patience=_patience(choice))
+    models = [LangChainModel(choice=choice, patience=_patience(choice)) for choice in providers.choose()]
+    return FirstThatAnswers(tuple(models)) if len(models) > 1 else next(iter(models), None)
 
 
 def load() -> None:
-    """Import what the configured model needs, so that the first answer does not wait for it."""
-    if (choice := providers.choose()) is not None:
+    """Import what the configured models need, so that the first answer does not wait for it."""
+    for choice in providers.choose():
         providers.load(choice)
 
 
 def status() -> dict[str, object]:
-    """Return {"name", "available", "detail"} of the configured model without spending a token; `detail` says why not.
+    """Return {"name", "available", "detail"} of the model that answers now without spending a token; `detail` says why others do not.
 
     A server of our own or of a URL is asked for its list of models, with a time-out of 1.5 s; of a hosted one only the key is looked at.
     """
-    choice = providers.choose()
-    if choice is None:
+    choices = providers.choose()
+    if not choices:
         return {"name": "none", "available": False, "detail": "COPILOT_LLM=none: answers are composed by code alone."}
-    detail = choice.missing_key or (_probe(choice) if choice.url else "")
-    return {"name": choice.name, "available": not detail, "detail": detail}
+    whys: list[str] = []
+    for choice in choices:
+        why = choice.missing_key or (_probe(choice) if choice.url else "")
+        if not why:
+            return {"name": choice.name, "available": True, "detail": " ".join(whys)}
+        whys.append(why)
+    return {"name": choices[0].name, "available": False, "detail": " ".join(whys)}
 
 
 def _probe(choice: providers.Choice) -> str:
@@ -170,6 +176,35 @@ class LangChainModel:
             raise StreamCut(f"The connection to {where} ended in the middle of the reply.")
 
 
+@dataclass(frozen=True)
+class FirstThatAnswers:
+    """Several models in order: the next one is asked when one fails before it has written anything."""
+
+    models: tuple[ChatModel, ...]
+
+    @property
+    def name(self) -> str:
+        """Return the names in order."""
+        return ", then ".join(model.name for model in self.models)
+
+    def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
+        """Answer a prompt; see `ChatModel`. What a model has begun to write is not begun again by another."""
+        failed: list[CallUsage] = []
+        *others, last = self.models
+        for model in others:
+            try:
+                return replace(model.reply(prompt, on_text=on_text), failed=tuple(failed))
+            except ModelFailed as failure:
+                if failure.text:
+                    raise
+                failed.append(failure.usage or CallUsage(model.name, error=str(failure)))
+        try:
+            return replace(last.reply(prompt, on_text=on_text), failed=tuple(failed))
+        except ModelFailed as failure:
+            failure.before = tuple(failed)
+            raise
+
+
 def _finish(reason: str) -> str:
     if reason in ("length", "max_tokens", "model_context_window_exceeded"):
         return "length"
@@ -179,8 +214,7 @@ def _finish(reason: str) -> str:
 def prompt_budget() -> PromptBudget:
     """Return how many tokens a prompt may have: COPILOT_LLM_PROMPT_TOKENS, never more than 2,000, and fewer after the cached part
     for a model on this machine, which reads some 50 a second."""
-    choice = providers.choose()
-    is_here = choice is not None and choice.is_on_this_machine
+    is_here = any(choice.is_on_this_machine for choice in providers.choose())
     return PromptBudget(
         whole=min(settings.LLM_PROMPT_TOKENS, MAX_PROMPT_TOKENS), tail=LOCAL_TAIL_TOKENS if is_here else TAIL_TOKENS
     )

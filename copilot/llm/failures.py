@@ -9,7 +9,8 @@ from copilot.llm.usage import CallUsage
 class ModelFailed(Exception):
     """There is no full reply. `temporary`: the same call may work later, `retry_after` says when if the provider did.
 
-    `text` is what came before the failure and `usage` what the call took; both are set by the model.
+    `text` is what came before the failure and `usage` what the call took; both are set by the model. `before` are the calls of
+    models that were asked earlier and failed.
     """
 
     temporary = False
@@ -19,6 +20,7 @@ class ModelFailed(Exception):
         self.retry_after = retry_after
         self.text = ""
         self.usage: CallUsage | None = None
+        self.before: tuple[CallUsage, ...] = ()
 
 
 class ModelUnreachable(ModelFailed):

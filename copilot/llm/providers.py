@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.messages import BaseMessageChunk
 
-FORMS = "openai:MODEL, anthropic:MODEL, ollama:MODEL, http://HOST:PORT/v1 (an OpenAI-compatible server), local, or none"
+FORMS = "openai:MODEL, anthropic:MODEL, ollama:MODEL, http://HOST:PORT/v1 (an OpenAI-compatible server), local, several of these with commas, or none"
 KEY_NAMES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 LONGEST_RETRY_AFTER = timedelta(minutes=2)
 CONTEXT_TOKENS = 4096  # for Ollama, whose own default may be shorter than a prompt
@@ -80,11 +80,13 @@ class Choice:
         return f"{self.where} needs a key: set {name}, then restart the workers." if name and not self.key else ""
 
 
-def choose() -> Choice | None:
-    """Return what COPILOT_LLM names, None for "none". Raises ImproperlyConfigured."""
+def choose() -> tuple[Choice, ...]:
+    """Return what COPILOT_LLM names, in the order in which they are asked; none for "none". Raises ImproperlyConfigured."""
     named: str = settings.COPILOT_LLM.strip()
-    if named == "none":
-        return None
+    return () if named == "none" else tuple(_choice(each.strip()) for each in named.split(","))
+
+
+def _choice(named: str) -> Choice:
     if named == "local":
         return Choice("local", settings.LOCAL_LLM_FILE.stem.removesuffix("-q4_k_m"), settings.LOCAL_LLM_URL)
     if urlsplit(named).scheme in ("http", "https"):

@@ -109,7 +109,7 @@ class Command(BaseCommand):
         lock.release()
 
     def _say_what_the_model_does(self, wanted: Plan) -> None:
-        if wanted.llm != "local":
+        if "local" not in wanted.llm.split(","):
             return
         size = model_file.DEFAULT.size / model_file.GIGABYTE
         does = "is loaded" if wanted.model_file.exists() else f"({size:.1f} GB) is fetched and loaded"

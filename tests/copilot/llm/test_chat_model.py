@@ -7,6 +7,7 @@ from pytest_django.fixtures import Settings
 from copilot.llm import chat_model, providers
 from copilot.llm.failures import ModelBusy, ModelFailed, ModelRefused, ModelTimedOut, ModelUnreachable, StreamCut
 from copilot.llm.prompts import Prompt, PromptBudget
+from copilot.llm.scripted import ScriptedModel
 from tests.copilot.llm.fake_provider import FakeProvider, Script, chunk, fails, provider, sends, speaks, stays_silent
 from tests.services import free_port
 
@@ -211,6 +212,34 @@ def test_status_says_why_a_server_is_not_available(settings: Settings) -> None:
     found = chat_model.status()
     assert found["available"] is False
     assert "does not answer" in str(found["detail"])
+
+
+def test_the_next_model_is_asked_when_one_fails_and_both_calls_are_kept(serve: Serve, settings: Settings) -> None:
+    serve(speaks("The pool ", "is full."))
+    settings.COPILOT_LLM = f"http://127.0.0.1:{free_port()}/v1,{settings.COPILOT_LLM}"
+    found = reply([])
+    assert found.text == "The pool is full."
+    (failed,) = found.failed
+    assert "refused the connection" in failed.error
+    assert chat_model.status()["available"] is True
+    assert "does not answer" in str(chat_model.status()["detail"])
+
+
+def test_what_one_model_has_begun_is_not_begun_again_by_another() -> None:
+    def cut() -> StreamCut:
+        return StreamCut("cut")
+
+    first, second = ScriptedModel([["The pool ", cut()]]), ScriptedModel([["never asked"]])
+    with pytest.raises(StreamCut):
+        chat_model.FirstThatAnswers((first, second)).reply(PROMPT, on_text=lambda text: None)
+    assert second.prompts == []
+
+
+def test_when_all_fail_the_last_failure_is_told_and_every_call_is_kept() -> None:
+    models = tuple(ScriptedModel([[ModelFailed(f"no {number}")]], name=str(number)) for number in (1, 2, 3))
+    with pytest.raises(ModelFailed, match="no 3") as raised:
+        chat_model.FirstThatAnswers(models).reply(PROMPT, on_text=lambda text: None)
+    assert [call.model for call in raised.value.before] == ["1", "2"]
 
 
 def test_nothing_is_traced_elsewhere() -> None:

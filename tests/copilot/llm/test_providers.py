@@ -65,7 +65,7 @@ def test_anthropic_streams_with_its_own_schema_option(settings: Settings, monkey
 
 def test_openai_is_asked_without_what_only_our_own_server_takes(settings: Settings) -> None:
     settings.COPILOT_LLM, settings.OPENAI_API_KEY = "openai:gpt-5", "k"
-    choice = providers.choose()
+    (choice,) = providers.choose()
     assert choice is not None
     options = providers._options(choice, PROMPT)["extra_body"]
     assert set(options) == {"response_format", "max_completion_tokens"}
