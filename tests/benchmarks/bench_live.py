@@ -29,7 +29,7 @@ from copilot.embedded import postgres
 from copilot.embedded import site as embedded_site
 from copilot.embedded.child import Child, Program
 from incidents.intake.tokens import issue
-from incidents.models import AlertSource, Incident
+from incidents.models import AlertSource, GroupingDecision, Incident
 from tests import cast
 from tests.benchmarks.bench_alerts import used
 from tests.incidents.conftest import why_not
@@ -215,9 +215,17 @@ def test_from_alert_to_board(site: Site, services: Run) -> None:
     for child in (relay, *workers):
         child.stop()
     delays = [board.seen[name] - sent[name] for name in names if name in board.seen]
+    decided = dict(
+        GroupingDecision.objects.filter(outcome="opened", alert__service__in=names).values_list(
+            "alert__service", "decided_at"
+        )
+    )
+    away = time.time() - time.monotonic()
+    placing = [decided[name].timestamp() - away - sent[name] for name in names if name in decided]
     print(
         f"\nalert → incident on an open board at {A_SECOND}/s over {SECONDS} s: {percentiles(delays)} of {len(delays)} new incidents"
         f" ({PROBES - len(delays)} never seen); target p95 < {VISIBLE_SECONDS:.0f} s"
+        f"\n  from the post until a worker took it up: {percentiles(placing)}"
         f"\n  {len(answers):,} posts, {percentiles(answers)}, {errors} errors; {len(board.told)} hints;"
         f" reading the board {percentiles(board.reading_seconds)}; {Incident.objects.count()} incidents;"
         f" web {site.memory():.0f} MB; load of the machine {os.getloadavg()[0]:.1f}"
