@@ -6,6 +6,7 @@ IndexUnavailable, whose message says which server and what happened.
 
 import functools
 import importlib
+import ssl
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ class VectorIndex:
             raise IndexUnavailable(f"What answers at {self.url} is no vector index: {error!r}.") from error
 
     def _asked(self, address: str) -> Any:
-        answer = httpx.get(address, timeout=self.seconds)
+        answer = httpx.get(address, timeout=self.seconds, verify=_certificates())
         _refuse_unexplained(answer)
         if answer.is_error:
             kind = CollectionMissing if answer.status_code == httpx.codes.NOT_FOUND else CollectionBroken
@@ -120,6 +121,12 @@ def import_client() -> None:
 
 
 @functools.cache
+def _certificates() -> ssl.SSLContext:
+    """Return the authorities to trust; httpx would read them anew for each request, which takes longer than the request."""
+    return httpx.create_ssl_context()
+
+
+@functools.cache
 def _client(url: str, seconds: float) -> Any:
     import chromadb
     from chromadb.config import Settings
@@ -127,7 +134,7 @@ def _client(url: str, seconds: float) -> Any:
     address = urlsplit(url)
     port = address.port or (443 if address.scheme == "https" else 80)
     # The client's own session waits for ever, already while it is constructed: ask first, and set the limit right after.
-    httpx.get(f"{url.rstrip('/')}/api/v2/heartbeat", timeout=seconds).raise_for_status()
+    httpx.get(f"{url.rstrip('/')}/api/v2/heartbeat", timeout=seconds, verify=_certificates()).raise_for_status()
     client = chromadb.HttpClient(
         host=address.hostname or "",
         port=port,
