@@ -53,6 +53,12 @@ def web(front: Line) -> tuple[str, Child]:
     return front.start_web()
 
 
+@pytest.fixture(scope="session")
+def other_web(front: Line) -> str:
+    """The address of another web server of the front."""
+    return front.start_web()[0]
+
+
 @pytest.fixture
 def post(web: tuple[str, Child]) -> Iterator[Callable[..., httpx.Response]]:
     """Call it with a token and a body, and headers."""
@@ -69,5 +75,15 @@ def line(services: Run, new_database: Callable[[str], str]) -> Iterator[Line]:
     """A broker, a database and a web server that live; relays and workers are the tests' own."""
     name = f"faults_line_{free_port()}"
     found = Line(services, folder=services.folder / name, dsn=new_database(name))
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def working(services: Run, new_database: Callable[[str], str]) -> Iterator[Line]:
+    """A line with a relay and a worker, which each test leaves well."""
+    found = Line(services, folder=services.folder / "faults_working", dsn=new_database("faults_working"))
+    found.start_relay()
+    found.start_worker()
     yield found
     found.close()

@@ -17,10 +17,10 @@ from tests.faults.senders import wait
 from tests.incidents.conftest import why_not
 from tests.services import ROOT, Run, free_port
 
-# As `manage.py up` starts it; but a reader that is gone is noticed after 6 s instead of 40.
+# As `manage.py up` starts it; but a reader that is gone is noticed after 13 s instead of 40.
 WEB = (
     *("--lifespan", "off", "--no-access-log", "--http", "copilot.header_limit:PromptHttpProtocol"),
-    *("--ws-max-size", "65536", "--ws-ping-interval", "3", "--ws-ping-timeout", "3"),
+    *("--ws-max-size", "65536", "--ws-ping-interval", "3", "--ws-ping-timeout", "10"),
 )
 DOOMED = (sys.executable, "-m", "tests.faults.doomed_process")
 

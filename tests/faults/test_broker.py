@@ -1,7 +1,5 @@
 """Rows 20, 21 and 23: alerts come in while the broker is away or full, and what a dead worker had begun stands in nobody's way."""
 
-from collections.abc import Iterator
-
 import pytest
 import redis
 
@@ -13,15 +11,6 @@ BURIED = """
     VALUES ('incidents.tasks.group_alerts', %s::jsonb, 'detect', now() - interval '5 minutes', now() - interval '5 minutes', 1,
         'worker@a-machine-that-is-gone', now() - interval '1 second', '')
 """
-
-
-@pytest.fixture(scope="module")
-def working(line: Line) -> Iterator[Line]:
-    """The line with a relay and a worker."""
-    children = [line.start_relay(), line.start_worker()]
-    yield line
-    for child in children:
-        child.stop()
 
 
 def grouped(line: Line, prefix: str) -> int:

@@ -1,6 +1,5 @@
 """Row 14: senders' clocks that are off by a day, and a server whose own clock runs an hour ahead."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,15 +19,6 @@ from django.contrib.auth.models import User
 from django.test import Client
 c = Client(); c.force_login(User.objects.create_superuser("clock")); print(c.cookies["sessionid"].value)
 """
-
-
-@pytest.fixture(scope="module")
-def working(line: Line) -> Iterator[Line]:
-    """The line with a relay and a worker."""
-    children = [line.start_relay(), line.start_worker()]
-    yield line
-    for child in children:
-        child.stop()
 
 
 def told(fingerprint: str, offset: timedelta) -> dict[str, object]:

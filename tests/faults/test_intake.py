@@ -76,8 +76,9 @@ def test_row_2_duplicates_over_many_connections_are_one_alert_counted_exactly(
     ]
 
 
-def test_row_3_of_two_at_once_the_later_by_the_senders_time_wins(front: Line, web: tuple[str, Child]) -> None:
-    other, _ = front.start_web()
+def test_row_3_of_two_at_once_the_later_by_the_senders_time_wins(
+    front: Line, web: tuple[str, Child], other_web: str
+) -> None:
     token = front.source()
     barrier = threading.Barrier(2)
     began = datetime.now(UTC) - timedelta(hours=1)
@@ -94,7 +95,7 @@ def test_row_3_of_two_at_once_the_later_by_the_senders_time_wins(front: Line, we
 
     with ThreadPoolExecutor(2) as pool:
         earlier = pool.submit(send, web[0], seconds=0, word="earlier")
-        later = pool.submit(send, other, seconds=5, word="later")
+        later = pool.submit(send, other_web, seconds=5, word="later")
     assert {*earlier.result(), *later.result()} == {202}
     [row] = front.ask("SELECT summary, deliveries, episodes, starts_at FROM incidents_alert WHERE fingerprint = 'pair'")
     assert row == ("later 99", 200, 200, began + timedelta(seconds=995))
@@ -113,8 +114,9 @@ def stream(*, alerts: int, episodes: int) -> list[dict[str, Any]]:
     return [alert for _, alert in sorted(told, key=lambda one: one[0])]
 
 
-def test_row_4_a_shuffled_stream_ends_as_the_sorted_one_does(front: Line, web: tuple[str, Child]) -> None:
-    other, _ = front.start_web()
+def test_row_4_a_shuffled_stream_ends_as_the_sorted_one_does(
+    front: Line, web: tuple[str, Child], other_web: str
+) -> None:
     events = stream(alerts=10, episodes=12)
     shuffled = events.copy()
     random.Random(4).shuffle(shuffled)
@@ -127,7 +129,7 @@ def test_row_4_a_shuffled_stream_ends_as_the_sorted_one_does(front: Line, web: t
 
     assert send(web[0], in_order, events) == {202}
     with ThreadPoolExecutor(6) as pool:
-        parts = [pool.submit(send, (web[0], other)[n % 2], at_random, shuffled[n::6]) for n in range(6)]
+        parts = [pool.submit(send, (web[0], other_web)[n % 2], at_random, shuffled[n::6]) for n in range(6)]
         assert set().union(*(part.result() for part in parts)) == {202}
     query = """
         SELECT fingerprint, status, starts_at, ends_at, last_event_at, episodes, deliveries FROM incidents_alert a
