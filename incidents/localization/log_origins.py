@@ -25,6 +25,7 @@ def level_of(word: str) -> str:
     return bare if bare in LEVELS else ""
 
 
+@lru_cache(maxsize=16_384)
 def has_place(origin: str) -> bool:
     """Say whether an origin that `Origins.of` found names a place in the code."""
     return any(_PLACE.fullmatch(without_digits(part)) for part in origin.split())
