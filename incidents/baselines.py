@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from numpy.typing import NDArray
 
 from incidents.detection.anomaly import Episode
-from incidents.detection.learned import STATE, Learned, band_at
+from incidents.detection.learned import BAND_SPREADS, STATE, Learned, band_at
 from incidents.detection.signals import SignalKind, meaning
 from incidents.intake import drops
 from incidents.models import Signal, SignalVerdict
@@ -229,6 +229,33 @@ def _reason_to_be_silent(episode: Episode, signal: Signal | None) -> str:
     state = state_of(signal)
     band = None if state is None else band_at(state[0], episode.peaked_at.timestamp())
     return "usual at this time" if band and band.low <= episode.peak <= band.high else ""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A signal by the minute beside what is usual then, arrays of shape (minutes,), NaN where it is not known; times are epoch seconds."""
+
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+
+def watched(store: TelemetryBackend, signal: Signal, *, now: datetime, back: timedelta) -> Watched:
+    """Return a signal's newest minutes. Raises TelemetryError when the source cannot answer."""
+    end = _minute(now)
+    begin = end - back
+    found = store.fetch_metrics(Window(begin, end + timedelta(seconds=1)), services=[signal.service])
+    minutes = _by_minute([one for one in found if digest_of(one.key) == signal.digest], begin=begin, end=end)
+    values = minutes.values[:, 0] if len(minutes.keys) else np.full(len(minutes.ends), np.nan)
+    state = state_of(signal)
+    bands = [None if state is None else band_at(state[0], at) for at in minutes.ends.tolist()]
+    return Watched(
+        minutes.ends,
+        values,
+        np.array([band.level if band else np.nan for band in bands]),
+        np.array([(band.high - band.level) / BAND_SPREADS if band else np.nan for band in bands]),
+    )
 
 
 def say(signal_id: int, *, verdict: str, score: float | None, by: int | None, now: datetime) -> None:

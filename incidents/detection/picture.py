@@ -17,6 +17,12 @@ MOST_BRIDGED = 5  # columns without a sample that the band goes on over
 _Scale = Callable[[float], float]
 
 
+_STYLE = (
+    "<style>.band{fill:#8aa4c8;fill-opacity:.35}.line{fill:none;stroke:#1f2937}.alarm{stroke:#b3261e;stroke-width:2}"
+    "rect{fill:#fff}text{font:12px sans-serif}text.head{font-size:15px}</style>"
+)
+
+
 def draw(
     title: str,
     *,
@@ -26,11 +32,32 @@ def draw(
     spread: NDArray[np.float64],
     alarms: NDArray[np.intp],
 ) -> str:
-    """Return an SVG document. All arrays but `alarms` (sample numbers) have shape (n,); NaN leaves a gap. `times` are epoch seconds."""
+    """Return an SVG document that stands alone. The arrays are as `marks` has them."""
+    said = escape(f"{title}: {len(alarms)} alarms (red), usual band (blue)")
+    drawn = marks(times=times, values=values, expected=expected, spread=spread, alarms=alarms)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img">'
+        f'<title>{said}</title>{_STYLE}<rect width="{WIDTH}" height="{HEIGHT}"/>'
+        f'<text class="head" x="{LEFT}" y="20">{said}</text>{drawn}</svg>\n'
+    )
+
+
+def marks(
+    *,
+    times: NDArray[np.float64],
+    values: NDArray[np.float64],
+    expected: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    alarms: NDArray[np.intp],
+) -> str:
+    """Return what is inside the SVG element, with classes band, line and alarm: escaped, numbers and times only.
+
+    All arrays but `alarms` (sample numbers) have shape (n,), n ≥ 1; NaN leaves a gap. `times` are epoch seconds.
+    """
     column = np.minimum((times - times.min()) / max(np.ptp(times), 1e-9) * COLUMNS, COLUMNS - 1).astype(np.intp)
     known = np.isfinite(values)
     if not known.any():
-        return _page(title, f'<text x="{LEFT}" y="{HEIGHT / 2}">This series holds no number.</text>')
+        return f'<text x="{LEFT}" y="{HEIGHT / 2}">This series holds no number.</text>'
     low, high = _extremes(column[known], values[known])
     bottom, top = float(np.nanmin(low)), float(np.nanmax(high))
     if top <= bottom:
@@ -46,19 +73,19 @@ def draw(
     def y(value: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - (value - bottom) / (top - bottom))
 
-    parts = [f'<path fill="#8aa4c8" fill-opacity=".35" d="{_area(band_low, band_high, x, y)}"/>']
-    parts.append(f'<path fill="none" stroke="#1f2937" stroke-width="1" d="{_line(low, high, x, y)}"/>')
+    parts = [f'<path class="band" d="{_area(band_low, band_high, x, y)}"/>']
+    parts.append(f'<path class="line" d="{_line(low, high, x, y)}"/>')
     for alarm in alarms:
         at = x(float(column[alarm]))
         parts.append(
-            f'<path stroke="#b3261e" stroke-width="2" d="M{at:.1f} {TOP}V{HEIGHT - BOTTOM}"><title>{_stamp(times[alarm])}</title></path>'
+            f'<path class="alarm" d="M{at:.1f} {TOP}V{HEIGHT - BOTTOM}"><title>{_stamp(times[alarm])}</title></path>'
         )
     parts += [
         f'<text x="4" y="{TOP + 5}">{top:.4g}</text><text x="4" y="{HEIGHT - BOTTOM}">{bottom:.4g}</text>',
         f'<text x="{LEFT}" y="{HEIGHT - 8}">{_stamp(times.min())}</text>',
         f'<text x="{WIDTH - 10}" y="{HEIGHT - 8}" text-anchor="end">{_stamp(times.max())}</text>',
     ]
-    return _page(f"{title}: {len(alarms)} alarms (red), usual band (blue)", "".join(parts))
+    return "".join(parts)
 
 
 def _extremes(column: NDArray[np.intp], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -91,11 +118,3 @@ def _area(low: NDArray[np.float64], high: NDArray[np.float64], x: _Scale, y: _Sc
 
 def _stamp(seconds: float) -> str:
     return f"{datetime.fromtimestamp(float(seconds), tz=UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _page(title: str, drawing: str) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img"'
-        f' font-family="sans-serif" font-size="12"><title>{escape(title)}</title>'
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/><text x="{LEFT}" y="20" font-size="15">{escape(title)}</text>{drawing}</svg>\n'
-    )

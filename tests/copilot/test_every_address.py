@@ -68,6 +68,8 @@ MAY: dict[str, frozenset[str]] = {
     "alert-never-hold": RESPONDERS,
     "channel-*": EVERYBODY,
     "watch-*": EVERYBODY,
+    "signal-*": EVERYBODY,
+    "signal-verdict": RESPONDERS,
     "silence*": RESPONDERS,
     "silence-list": EVERYBODY,
     "rule*": SETTERS,
