@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from incidents.localization.findings import CHANGE, SILENCE, Lead
 from incidents.localization.metrics import Sort
@@ -49,10 +50,11 @@ def judge(leads: Sequence[Lead], *, view: TraceView, edges: Edges) -> Verdict:
     A lead of a metric that spreads to callers is weakened when a service further down shows it as strongly.
     """
     worth = [lead for lead in leads if lead.strength >= LEAST_STRENGTH]
+    below = _Below(view)
     kept: list[Lead] = []
     explained: list[Explained] = []
     for lead in worth:
-        cause, share = _deeper(lead, worth, view) if len(lead.rows) else _spread(lead, worth, edges)
+        cause, share = _deeper(lead, worth, below) if len(lead.rows) else _spread(lead, worth, edges)
         if cause is None:
             kept.append(lead)
             continue
@@ -77,12 +79,26 @@ def _with_changes(held: Sequence[Lead]) -> list[Lead]:
     ]
 
 
-def _deeper(lead: Lead, leads: Sequence[Lead], view: TraceView) -> tuple[Lead | None, float]:
+class _Below:
+    """Which spans have a lead's below them, worked out once a lead."""
+
+    def __init__(self, view: TraceView) -> None:
+        self._view = view
+        self._known: dict[int, NDArray[np.bool_]] = {}
+
+    def of(self, lead: Lead) -> NDArray[np.bool_]:
+        found = self._known.get(id(lead))
+        if found is None:
+            found = self._known[id(lead)] = self._view.descends_to(lead.rows)
+        return found
+
+
+def _deeper(lead: Lead, leads: Sequence[Lead], all_below: _Below) -> tuple[Lead | None, float]:
     found: tuple[Lead | None, float] = (None, 0.0)
     for other in leads:
         if other.service == lead.service or not len(other.rows) or other.strength < COMPARABLE * lead.strength:
             continue
-        below = view.descends_to(other.rows)[lead.rows]
+        below = all_below.of(other)[lead.rows]
         if other.aspect == SILENCE:
             below = below | np.isin(lead.rows, other.rows)  # the silent service itself left no spans
         share = float(np.mean(below))
