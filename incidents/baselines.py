@@ -26,8 +26,9 @@ LIVE = "live"
 STEP = timedelta(minutes=1)
 # Exporters send every few seconds: a minute is complete only after this.
 SETTLE = timedelta(seconds=15)
-# How far back learning goes after it stood still, and what it reads at once.
-LONGEST_GAP = timedelta(hours=2)
+# After it stood still, learning goes back to where it was, in parts, as far as the hot store usually holds; some parts a run, so that
+# a run ends, and the next goes on. A new installation begins with one part.
+PART, LONGEST_AWAY, MOST_PARTS = timedelta(hours=2), timedelta(hours=72), 4
 MOST_SIGNALS = 20_000
 AT_ONCE = 4_096
 WRITTEN_AT_ONCE = 1_000
@@ -64,9 +65,16 @@ def learn(store: TelemetryBackend, *, now: datetime) -> int:
         .values_list("learned_until_at", flat=True)
         .first()
     )
-    begin = max(newest or end - LONGEST_GAP, end - LONGEST_GAP)
-    if begin >= end:
-        return 0
+    begin = max(newest or end - PART, end - LONGEST_AWAY)
+    taken = parts = 0
+    while begin < end and parts < MOST_PARTS:
+        until = min(begin + PART, end)
+        found = _learn_part(store, begin, until, now=now)
+        taken, parts, begin = taken + found, parts + (found > 0), until
+    return taken
+
+
+def _learn_part(store: TelemetryBackend, begin: datetime, end: datetime, *, now: datetime) -> int:
     # A window ends before its end, and the sample at the full minute belongs to the minute before it.
     window = Window(begin, end + timedelta(seconds=1))
     series = [one for one in store.fetch_metrics(window) if meaning(one.key.name, one.key.unit)]

@@ -64,6 +64,17 @@ def test_learning_in_two_halves_is_learning_at_once() -> None:
     assert (twice[0]["visited"] == once[0]["visited"]).all()
 
 
+def test_after_a_long_standstill_it_goes_on_where_it_was() -> None:
+    baselines.learn(Store([series(30)]), now=NOW)
+    later = NOW + timedelta(hours=30)
+    parts = [series(60, until=later - timedelta(hours=5)), series(60, until=later)]
+    whole = MetricSeries(
+        KEY, np.concatenate([one.times for one in parts]), np.concatenate([one.values for one in parts])
+    )
+    assert baselines.learn(Store([whole]), now=later) == 60 + 60 + 1  # the older hour lies across two minutes' edges
+    assert Signal.objects.get().learned_until_at == later.replace(second=0)
+
+
 def test_what_another_process_learned_meanwhile_stays() -> None:
     baselines.learn(Store([series(60)]), now=NOW)
     Signal.objects.update(learned_until_at=NOW + timedelta(minutes=3), samples=1)
