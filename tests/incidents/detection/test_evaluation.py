@@ -23,7 +23,9 @@ def write(path: Path, values: NDArray[np.float64]) -> None:
 
 
 def judged(alarms: list[int], *windows: tuple[int, int], samples: int = 1000) -> evaluation.Outcome:
-    series = series_file.SeriesFile((), START.timestamp() + np.linspace(0, 300.0 * (samples - 1), samples), np.zeros(samples))
+    series = series_file.SeriesFile(
+        (), START.timestamp() + np.linspace(0, 300.0 * (samples - 1), samples), np.zeros(samples)
+    )
     news = np.zeros(samples)
     news[alarms] = 0.9
     return evaluation.judge("one", series, news, [[stamp(a), stamp(b)] for a, b in windows])
