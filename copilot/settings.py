@@ -68,6 +68,9 @@ COPILOT_LLM_API_KEY = env.str("COPILOT_LLM_API_KEY", default="")  # with a URL: 
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
 ANTHROPIC_API_KEY = env.str("ANTHROPIC_API_KEY", default="")
 OLLAMA_URL = _url("OLLAMA_URL", default="http://127.0.0.1:11434", schemes=("http", "https"))
+# The embedding model is a local file: nothing is asked for it on the network, and its tokenizer starts no threads before a fork.
+env.ENVIRON["HF_HUB_OFFLINE"], env.ENVIRON["TOKENIZERS_PARALLELISM"] = "1", "false"
+env.ENVIRON["CELERY_SKIP_CHECKS"] = "1"  # a worker would import every page to run the checks that `up` has run
 # Nothing about a conversation goes to a tracing service, whatever the environment says.
 env.ENVIRON["LANGSMITH_TRACING"] = env.ENVIRON["LANGCHAIN_TRACING_V2"] = "false"
 LOCAL_LLM_URL = addresses.local_llm_url(VAR_DIR)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from copilot.embedded.forked import Forked
 from copilot.embedded.privileges import RunAs
 
 KEPT_LOGS = 5
@@ -27,14 +28,14 @@ class NotReadyError(EmbeddedError):
 
 @dataclass(frozen=True)
 class Program:
-    """How to start, recognise as ready, and stop one child process.
+    """How to start, recognise as ready, and stop one child process: a command, or a function that is run in a fork of this process.
 
     `ready` returns None when the program answers, else why not yet; `broken`, asked while it runs, None unless it cannot do its work
     until it is started again. Both must themselves return within about a second. `variables` are added to the environment that it inherits.
     """
 
     name: str
-    command: tuple[str, ...]
+    command: tuple[str, ...] | Callable[[], object]
     ready: Callable[[], str | None]
     broken: Callable[[], str | None] = lambda: None
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -50,7 +51,7 @@ class Child:
     def __init__(self, program: Program, *, log: Path) -> None:
         self.program = program
         self.log = log
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Forked | None = None
         self._asked_to_stop = False
 
     @property
@@ -73,6 +74,15 @@ class Child:
         program = self.program
         self._asked_to_stop = False
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        if not isinstance(program.command, tuple):
+            self._process = Forked(
+                program.command,
+                name=program.name,
+                log=self.log,
+                folder=program.folder,
+                first=_end_with_parent(program.stop_signal),
+            )
+            return
         variables = ("env", *(f"{name}={value}" for name, value in program.variables.items()))
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(

@@ -60,6 +60,8 @@ class VarLock:
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
         self._descriptor = descriptor
+        # A forked child would hold the lock on after its parent's death.
+        os.register_at_fork(after_in_child=self.release)
 
     def release(self) -> None:
         """Give the lock back."""

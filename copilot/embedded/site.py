@@ -1,14 +1,16 @@
 """Our own processes: the web server, the workers, the schedule and the relay; and everything one `var/` runs, in order."""
 
 import socket
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
-from celery import Celery
+import uvicorn
+from celery import Celery, current_app
+from django.core.management import call_command
 from kombu.exceptions import OperationalError
 
 from copilot.embedded import addresses, model_server, postgres, valkey, vector_index
@@ -22,7 +24,6 @@ ROOT = Path(__file__).resolve().parents[2]
 QUEUES = ("detect", "intake", "act")
 ANSWER_QUEUES = ("investigate", "chat")
 EMBED_QUEUE = "embed"
-MANAGE = (sys.executable, "manage.py")
 PING_SECONDS = 0.5
 
 
@@ -103,6 +104,16 @@ def components(plan: Plan) -> list[Component]:
     ]
 
 
+def load() -> None:
+    """Import what our own processes need, once for all of them: they are forked from this one.
+
+    The web server's application itself is made in its own process, when the static files that it looks at are there.
+    """
+    import_module("copilot.urls")
+    import_module("copilot.routing")
+    current_app.loader.import_default_modules()
+
+
 def _services(plan: Plan, elsewhere: set[str]) -> list[Component]:
     var, sockets = plan.var, addresses.prepare_sockets(plan.var)
     found = []
@@ -122,34 +133,20 @@ def _services(plan: Plan, elsewhere: set[str]) -> list[Component]:
 
 
 def _own(plan: Plan) -> list[Component]:
-    prepare = _program(plan, "prepare", (*MANAGE, "prepare"))
+    prepare = _program("prepare", lambda: call_command("prepare"))
     return [
         Component(prepare, needs=("postgres",), once=True, start_seconds=300),
         Component(_web(plan), needs=("prepare", "valkey")),
         Component(_worker(plan, "worker", QUEUES, processes=1), needs=("prepare", "valkey")),
         Component(_worker(plan, "worker-answers", ANSWER_QUEUES, processes=2), needs=("prepare", "valkey")),
         Component(_worker(plan, "worker-embed", (EMBED_QUEUE,), processes=1), needs=("prepare", "valkey", "chroma")),
-        Component(_program(plan, "relay", (*MANAGE, "relay", "--beat")), needs=("prepare", "valkey")),
+        Component(_program("relay", lambda: call_command("relay", beat=True)), needs=("prepare", "valkey")),
     ]
 
 
-def _program(plan: Plan, name: str, command: tuple[str, ...]) -> Program:
+def _program(name: str, command: Callable[[], object]) -> Program:
     """A process without an address of its own: it is ready as soon as it runs."""
-    return Program(name=name, command=command, ready=lambda: None, variables=_variables(plan), folder=ROOT)
-
-
-def _variables(plan: Plan) -> dict[str, str]:
-    # Fewer malloc arenas: threads would otherwise each keep their own free memory.
-    # Celery would import every page to run the checks that `up` has just run.
-    # The embedding model is a local file: nothing is asked for it on the network, and its tokenizer starts no threads before a fork.
-    return {
-        "PYTHONUNBUFFERED": "1",
-        "MALLOC_ARENA_MAX": "2",
-        "CELERY_SKIP_CHECKS": "1",
-        "HF_HUB_OFFLINE": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        **plan.variables,
-    }
+    return Program(name=name, command=command, ready=lambda: None, folder=ROOT)
 
 
 def _web(plan: Plan) -> Program:
@@ -162,28 +159,27 @@ def _web(plan: Plan) -> Program:
             return str(error)
         return None if answer.status_code == 200 else f"/health/live answers {answer.status_code}"
 
-    options = ("--lifespan", "off", "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5")
-    return Program(
-        name="web",
-        command=(
-            *(sys.executable, "-m", "uvicorn", "copilot.asgi:application"),
-            *("--host", plan.web_host, "--port", str(plan.web_port), "--ws-max-size", "65536", *options),
-            *("--http", "copilot.header_limit:PromptHttpProtocol"),
-        ),
-        ready=why_not,
-        variables=_variables(plan),
-        folder=ROOT,
-        stop_seconds=10,
-    )
+    def serve() -> None:
+        uvicorn.run(
+            "copilot.asgi:application",
+            host=plan.web_host,
+            port=plan.web_port,
+            ws_max_size=65536,
+            lifespan="off",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=5,
+            http="copilot.header_limit:PromptHttpProtocol",
+        )
+
+    return Program(name="web", command=serve, ready=why_not, folder=ROOT, stop_seconds=10)
 
 
 def _worker(plan: Plan, name: str, queues: tuple[str, ...], *, processes: int) -> Program:
-    options = ("--name", name, "--queues", ",".join(queues), "--processes", str(processes))
     return Program(
         name=name,
-        command=(*MANAGE, "worker", *options),
+        command=lambda: call_command("worker", name=name, queues=",".join(queues), processes=processes),
         ready=lambda: why_worker_is_silent(plan.broker_url, f"{name}@copilot"),
-        variables=_variables(plan),
         folder=ROOT,
     )
 

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,7 @@ class Command(BaseCommand):
         require_space(var)
         use_ports(var)
         wanted = plan(port=port, no_llm=no_llm)
+        _start_anew_with(wanted.variables)
         site.require_free_port(wanted)
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -99,6 +100,7 @@ class Command(BaseCommand):
         state = _State(wanted)
         supervisor = Supervisor(site.components(wanted), logs=var / "log", report=self._say, record=state.record)
         began = time.monotonic()
+        site.load()
         if supervisor.start(stop=stop):
             state.mark_started()
             self._say(f"Everything is up after {time.monotonic() - began:.1f} s: {wanted.url}")
@@ -138,9 +140,7 @@ class Command(BaseCommand):
         log = var / "log" / "up.log"
         log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         rotate_log(log)
-        command = [sys.executable, str(site.ROOT / "manage.py"), "up"]
-        command += ["--port", str(options["port"])] if options["port"] else []
-        command += ["--no-llm"] if options["no_llm"] else []
+        command = _with_variables(plan(port=options["port"], no_llm=options["no_llm"]).variables)
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
@@ -171,6 +171,26 @@ class Command(BaseCommand):
                         f"It did not start within {DETACHED_START_SECONDS:g} s; {log} says how far it came."
                     )
                 time.sleep(0.1)
+
+
+def _start_anew_with(variables: Mapping[str, str]) -> None:
+    """Begin again when the command line says other than the environment: settings are read from that, here and in what is forked."""
+    settled = {
+        "COPILOT_LLM": settings.COPILOT_LLM,
+        "COPILOT_PORT": str(settings.WEB_PORT),
+        "COPILOT_VAR": str(settings.VAR_DIR),
+    }
+    if any(settled[name] != value for name, value in variables.items()):
+        command = _with_variables(variables)
+        os.execvp(command[0], command)  # noqa: S606 - ourselves
+
+
+def _with_variables(variables: Mapping[str, str]) -> list[str]:
+    """Return the command that runs `up` with these in its environment."""
+    # Fewer malloc arenas: threads would otherwise each keep their own free memory.
+    given = {"MALLOC_ARENA_MAX": "2", **variables}
+    pairs = [f"{name}={value}" for name, value in given.items()]
+    return ["env", *pairs, sys.executable, str(site.ROOT / "manage.py"), "up"]
 
 
 class _State:
