@@ -90,7 +90,6 @@ def seal_audit() -> None:
 
 def beat(*, stop: threading.Event) -> None:
     """Send what `copilot.celery` schedules until `stop` is set. When this fails, it sets `stop`: the process ends, and is started again."""
-    settings.BEAT_SCHEDULE_FILE.parent.mkdir(parents=True, exist_ok=True)
     service = Service(
         app,
         max_interval=BEAT_LOOKS_EVERY_SECONDS,
@@ -104,6 +103,7 @@ def beat(*, stop: threading.Event) -> None:
 
     threading.Thread(target=end, name="beat-end", daemon=True).start()
     try:
+        settings.BEAT_SCHEDULE_FILE.parent.mkdir(parents=True, exist_ok=True)
         service.start()
     finally:
         stop.set()

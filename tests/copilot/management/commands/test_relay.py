@@ -83,11 +83,10 @@ def test_the_running_relay_publishes_at_once_and_ends_when_asked(queue: Callable
 
 
 def test_a_schedule_that_cannot_be_kept_ends_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "beat-schedule.dat").mkdir()
-    (tmp_path / "beat-schedule.dir").mkdir()
-    monkeypatch.setattr(settings, "BEAT_SCHEDULE_FILE", tmp_path / "beat-schedule")
+    (tmp_path / "run").write_text("no folder")
+    monkeypatch.setattr(settings, "BEAT_SCHEDULE_FILE", tmp_path / "run" / "beat-schedule")
     stop = threading.Event()
-    with pytest.raises(OSError, match="beat-schedule"):
+    with pytest.raises(OSError, match="run"):
         relay.beat(stop=stop)
     assert stop.is_set()
 
