@@ -3,7 +3,7 @@
 import json
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -45,12 +45,23 @@ def read(name: str, content: bytes, *, mask: Callable[[str], str]) -> AttachedFi
     lines = _laid_out(lines)
     notes = []
     if len(lines) > MOST_LINES:
-        notes.append(f"of {name} only the last {MOST_LINES:,} of {len(lines):,} lines were read")
+        notes.append(
+            f"of {name} only the last {MOST_LINES:,} of {len(lines):,} lines were read; they are counted from there"
+        )
         lines = lines[-MOST_LINES:]
     if any(len(line) > MOST_CHARACTERS for line in lines):
         notes.append(f"lines of {name} longer than {MOST_CHARACTERS:,} characters were cut")
     kept = tuple(mask(_ESCAPE_CODES.sub("", line[:MOST_CHARACTERS])) for line in lines)
     return AttachedFile(name, kept, "; ".join(notes))
+
+
+def free_name(name: str, taken: Collection[str]) -> str:
+    """Return the name, or "pod (2).log" for a second "pod.log": a citation names its file, so no two may be called the same."""
+    path, number, free = PurePath(name), 1, name
+    while free in taken:
+        number += 1
+        free = f"{path.stem} ({number}){path.suffix}"
+    return free
 
 
 def _unpacked(name: str, content: bytes) -> bytes:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from copilot.evidence.attached import matching, measures, problems, tables
 from copilot.evidence.attached.entries import NOTHING, WARN, Entry, entries_of
-from copilot.evidence.attached.files import AttachedFile
+from copilot.evidence.attached.files import AttachedFile, free_name
 from copilot.evidence.attached.measures import Movement
 from copilot.evidence.attached.problems import Group
 from copilot.evidence.attached.states import State, is_document, states_of
@@ -44,6 +44,7 @@ class Digest:
 def digest(files: Sequence[AttachedFile]) -> Digest:
     """Read what the files say. A file with the same lines as another one is read once."""
     notes, entries, states = [], [], []
+    files = _named_apart(files)
     different: dict[tuple[str, ...], AttachedFile] = {}
     for file in files:
         if file.cut:
@@ -67,6 +68,15 @@ def digest(files: Sequence[AttachedFile]) -> Digest:
         tuple(measures.movements_in(entries)),
         tuple(notes),
     )
+
+
+def _named_apart(files: Sequence[AttachedFile]) -> list[AttachedFile]:
+    """Return the files with a name of its own each; those of two folders are often called the same."""
+    found: dict[str, AttachedFile] = {}
+    for file in files:
+        name = free_name(file.name, found)
+        found[name] = replace(file, name=name)
+    return list(found.values())
 
 
 def gather(read: Digest, question: str, *, now: datetime, former: EvidenceBundle | None = None) -> EvidenceBundle:

@@ -40,7 +40,7 @@ def is_trouble(entry: Entry) -> bool:
 
 def grouped(entries: Sequence[Entry]) -> list[Group]:
     """Return the entries by level and template, in order of their first. Long texts that differ in a single word are one group."""
-    once = list({(e.at or (e.file, e.line), e.text): e for e in entries}.values())
+    once = _told_once(entries)
     if not once:
         return []
     found = template_lines([LogRecord(0, "", entry.severity, entry.text, b"", 0, "{}") for entry in once])
@@ -49,6 +49,17 @@ def grouped(entries: Sequence[Entry]) -> list[Group]:
     for entry, template in zip(once, found.template.tolist(), strict=True):
         groups.setdefault((entry.severity, alike[template]), []).append(entry)
     return [Group(severity, tuple(group)) for (severity, _), group in groups.items()]
+
+
+def _told_once(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the entries without what a second file tells again: the same text at the same time, for as often as the first has it."""
+    times: Counter[tuple[str, object, str]] = Counter()
+    found: dict[tuple[object, str, int], Entry] = {}
+    for entry in entries:
+        at = entry.at or (entry.file, entry.line)
+        times[entry.file, at, entry.text] += 1
+        found.setdefault((at, entry.text, times[entry.file, at, entry.text]), entry)
+    return list(found.values())
 
 
 def _alike(templates: Sequence[str]) -> list[int]:

@@ -30,7 +30,6 @@ def attach(incident: Incident, *, name: str, content: bytes, by: User, now: date
             f"{read.name} is too large to keep ({len(packed) / 1e6:.0f} MB packed). Attach a part of it."
         )
     values = {
-        "name": read.name,
         "text": packed,
         "line_count": len(read.lines),
         "note": read.cut,
@@ -41,11 +40,14 @@ def attach(incident: Incident, *, name: str, content: bytes, by: User, now: date
         Incident.objects.select_for_update().get(pk=incident.pk)
         if incident.attachments.count() >= MOST_FILES:
             raise UnreadableFile(f"{MOST_FILES} files are attached already; no more are taken for one incident.")
+        taken = set(incident.attachments.values_list("name", flat=True))
         kept, is_new = Attachment.objects.get_or_create(
-            incident=incident, sha256=hashlib.sha256(text).hexdigest(), defaults=values
+            incident=incident,
+            sha256=hashlib.sha256(text).hexdigest(),
+            defaults={**values, "name": files.free_name(read.name, taken)},
         )
         if is_new:
-            said = f"{by.get_username()} attached {read.name} ({len(read.lines):,} lines)"
+            said = f"{by.get_username()} attached {kept.name} ({len(read.lines):,} lines)"
             TimelineEntry.objects.create(
                 incident=incident, kind=TimelineEntry.Kind.PERSON, happened_at=now, known_at=now, text=said
             )

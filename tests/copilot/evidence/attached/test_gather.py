@@ -114,3 +114,21 @@ def test_beside_an_incident_its_ids_go_on() -> None:
     first = ask("x", pod_log=log("ERROR one"))
     both = gather.beside(first, gather.digest([AttachedFile("b.log", ("ERROR two",))]), "x", now=NOW)
     assert [item.id for item in both.items] == ["E2", "E1"]  # what was asked last stands first
+
+
+def test_what_one_file_says_five_times_in_a_second_counts_five_and_what_two_files_say_alike_once() -> None:
+    burst = "\n".join(["2026-03-01 10:00:00 ERROR disk full"] * 5)
+    (item,) = ask("what is wrong?", a_log=burst, b_log=f"{burst}\n2026-03-01 10:00:09 INFO up").items
+    assert item.statement == "ERROR 5 times at 2026-03-01 10:00:00: “disk full”."
+
+
+def test_two_files_of_one_name_are_told_apart_and_each_line_is_its_own() -> None:
+    files = [
+        AttachedFile("pod.log", ("INFO a", "INFO b", "ERROR disk full")),
+        AttachedFile("pod.log", ("ERROR no route",)),
+    ]
+    found = gather.gather(gather.digest(files), "what is wrong?", now=NOW).items
+    assert {item.query: item.detail["lines"][0]["text"] for item in found} == {
+        "pod.log:3": "ERROR disk full",
+        "pod (2).log:1": "ERROR no route",
+    }

@@ -48,6 +48,10 @@ def test_the_same_text_is_kept_once(incident: Incident) -> None:
     assert OutboxMessage.objects.filter(task="copilot.tasks.read_attachments").count() == 1
 
 
+def test_a_second_file_of_the_same_name_gets_a_name_of_its_own(incident: Incident) -> None:
+    assert [attach(incident).name, attach(incident, content=b"other").name] == ["pod.log", "pod (2).log"]
+
+
 def test_more_files_than_an_incident_takes_are_refused(incident: Incident, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "MOST_FILES", 1)
     attach(incident)
