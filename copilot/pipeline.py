@@ -22,14 +22,14 @@ from copilot.evidence.told_changes import WithToldChanges
 from incidents.intake import outbox
 from incidents.localization.ranking import rank
 from incidents.localization.suspects import Modality, Ranking
-from incidents.models import Incident, Investigation, TimelineEntry
+from incidents.models import FormerLook, Incident, Investigation, TimelineEntry
 from incidents.telemetry.backend import TelemetryBackend, TelemetryError
 from incidents.telemetry.datamodel import Window
 from incidents.telemetry.store import HotStore
 from runbooks.passages import SearchResult
 from runbooks.search import search
 
-LEASE = timedelta(minutes=3)
+LEASE = timedelta(seconds=80)  # with the sweep every 30 s, a dead worker's investigation is taken up within two minutes
 ATTEMPTS = 3
 LONGEST = timedelta(minutes=15)  # of an incident's own time: what came later says little about the cause
 REFERENCE = timedelta(minutes=30)  # before it: what usual looks like
@@ -117,9 +117,10 @@ def _keep(
     incident: Incident, bundle: bundles.EvidenceBundle, brief: briefs.Brief, stages: Stages, *, now: datetime
 ) -> None:
     """Store the result, tell open pages, and have it explained in words if that is news: one transaction."""
-    before = Investigation.objects.get(incident=incident).evidence
-    is_news = not before or _leader(bundles.from_json(before)) != _leader(bundle)
+    before = Investigation.objects.get(incident=incident)
+    is_news = not before.evidence or _leader(bundles.from_json(before.evidence)) != _leader(bundle)
     with transaction.atomic():
+        keep_former(before)
         Investigation.objects.filter(incident=incident).update(
             state=Investigation.State.READY,
             finished_at=now + timedelta(seconds=sum(stages.seconds.values())),
@@ -135,6 +136,20 @@ def _keep(
             outbox.enqueue(task="copilot.tasks.read_attachments", arguments=[incident.pk], queue="investigate")
         if is_news:
             outbox.enqueue(task="copilot.tasks.warm", arguments=[incident.pk], queue="chat")
+
+
+def keep_former(look: Investigation) -> None:
+    """Keep what was said so far, as of the time it was said: the timeline's slider shows it again."""
+    if look.finished_at is None or not look.evidence:
+        return
+    looks = FormerLook.objects.filter(incident=look.incident_id)
+    looks.get_or_create(
+        incident_id=look.incident_id,
+        finished_at=look.finished_at,
+        defaults={"evidence": look.evidence, "brief": look.brief, "stage_seconds": look.stage_seconds},
+    )
+    kept = list(looks.order_by("-finished_at").values_list("pk", flat=True)[: FormerLook.MOST_KEPT])
+    looks.exclude(pk__in=kept).delete()
 
 
 def _leader(bundle: bundles.EvidenceBundle) -> str:
@@ -170,7 +185,7 @@ def _timeline(
 
 
 def _claim(incident_id: int, *, now: datetime) -> bool:
-    """Take the investigation for three minutes; only one worker's UPDATE can match."""
+    """Take the investigation for the time of a lease; only one worker's UPDATE can match."""
     free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=now)
     waiting = Q(state__in=(Investigation.State.WAITING, Investigation.State.RUNNING))
     claimed = Investigation.objects.filter(free, waiting, incident_id=incident_id, attempts__lt=ATTEMPTS).update(

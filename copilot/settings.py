@@ -216,7 +216,7 @@ STATICFILES_DIRS = [
     BASE_DIR / "static",
     *(
         (f"vendor/{name}", BASE_DIR / "node_modules" / folder)
-        for name, folder in (("htmx", "htmx.org/dist"), ("uplot", "uplot/dist"))
+        for name, folder in (("htmx", "htmx.org/dist"), ("idiomorph", "idiomorph/dist"), ("uplot", "uplot/dist"))
         if (BASE_DIR / "node_modules" / folder).is_dir()
     ),
 ]

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from copilot import handover
 from copilot.views.access import incident_of, may_respond, may_see
-from copilot.views.incident import known_of
+from copilot.views.known import known_of
 from incidents import teamwork
 from incidents.lifecycle import NotPossible
 
@@ -31,7 +31,7 @@ def publish_update(request: HttpRequest, pk: int) -> HttpResponse:
     incident = incident_of(request, pk)
     text = request.POST.get("text", "")[:TEXT_LENGTH].strip()
     now = timezone.now()
-    known = known_of(request, pk)
+    known = known_of(incident)
     doubts = handover.doubts(text, handover.Subject(incident, known.bundle, known.brief), now=now)
     if doubts and request.POST.get("checked") != "1":
         return _page(request, pk, text=text, doubts=doubts)
@@ -45,7 +45,7 @@ def publish_update(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 def _page(request: HttpRequest, pk: int, *, text: str = "", doubts: tuple[str, ...] = ()) -> HttpResponse:
-    known, now = known_of(request, pk), timezone.now()
+    known, now = known_of(incident_of(request, pk)), timezone.now()
     subject = handover.Subject(known.incident, known.bundle, known.brief)
     context = {
         "incident": known.incident,

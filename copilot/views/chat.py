@@ -14,7 +14,7 @@ from copilot.answers import questions
 from copilot.models import Message
 from copilot.views.access import incident_of, may_respond, may_see
 from copilot.views.conversation import one_message
-from copilot.views.incident import known_of
+from copilot.views.known import known_of
 
 
 @may_respond
@@ -45,7 +45,7 @@ def retry(request: HttpRequest, pk: int, message_id: int) -> HttpResponse:
 @never_cache
 def message(request: HttpRequest, pk: int, message_id: int) -> HttpResponse:
     """Show one message, as the page inserts it."""
-    known = known_of(request, pk)
+    known = known_of(incident_of(request, pk))
     try:
         found = one_message(pk, message_id, known=known.evidence_ids)
     except Message.DoesNotExist as error:

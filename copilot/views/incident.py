@@ -1,6 +1,5 @@
 """An incident's page, its live parts, and what a person can do there."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -13,19 +12,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from copilot import events, pipeline
-from copilot.answers.brief import Brief
-from copilot.answers.brief import from_json as brief_from_json
-from copilot.evidence.bundle import EvidenceBundle
-from copilot.evidence.bundle import from_json as bundle_from_json
 from copilot.views import reading
 from copilot.views.access import incident_of, may_respond, may_see
 from copilot.views.conversation import conversation, follow_from
 from copilot.views.evidence_cards import card
+from copilot.views.known import known_of
 from copilot.views.response import response_of
 from copilot.views.timeline import timeline_of
 from copilot.views.verdict import verdict_of
 from incidents import lifecycle
-from incidents.models import Incident, Investigation
+from incidents.models import Incident
 
 NOTE_LENGTH = 500
 # Parts of the page that are fetched again when something happened.
@@ -37,43 +33,20 @@ PARTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """An incident with what its investigation found; `bundle` and `brief` are None until it is ready."""
-
-    incident: Incident
-    investigation: Investigation | None
-    bundle: EvidenceBundle | None
-    brief: Brief | None
-
-    @property
-    def evidence_ids(self) -> frozenset[str]:
-        """Return the ids that a citation may lead to."""
-        return frozenset(item.id for item in self.bundle.items) if self.bundle else frozenset()
-
-
-def known_of(request: HttpRequest, pk: int) -> Known:
-    """Return what is known of an incident, if the person may see it. Raises Http404."""
-    incident = incident_of(request, pk)
-    investigation = getattr(incident, "investigation", None)
-    if investigation is None or investigation.state != Investigation.State.READY:
-        return Known(incident, investigation, None, None)
-    return Known(
-        incident, investigation, bundle_from_json(investigation.evidence), brief_from_json(investigation.brief)
-    )
-
-
 @may_see
 @require_GET
 @never_cache
 def incident_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show the whole incident."""
-    known = known_of(request, pk)
+    incident = incident_of(request, pk)
     # Where the page stands is read before what it shows: what happens in between is heard twice, never missed.
-    after = follow_from(pk, newest=known.incident.last_event_number)
+    after = follow_from(pk, newest=incident.last_event_number)
+    known = known_of(incident)
     context = {
-        **_context(request, known),
+        **_context(request, incident),
         "after": after,
+        "is_ready": known.bundle is not None,
+        "has_failed": known.has_failed,
         "messages_shown": conversation(pk, known=known.evidence_ids),
         "prompts": reading.suggested_questions(known.bundle),
         "model": reading.model_status(),
@@ -88,7 +61,7 @@ def incident_part(request: HttpRequest, pk: int, part: str) -> HttpResponse:
     """Show one part of the page anew."""
     if part not in PARTS:
         raise Http404(f"No part {part!r}; there are {', '.join(PARTS)}.")
-    return render(request, PARTS[part], _context(request, known_of(request, pk)))
+    return render(request, PARTS[part], _context(request, incident_of(request, pk)))
 
 
 @may_see
@@ -111,7 +84,7 @@ def incident_events(request: HttpRequest, pk: int) -> JsonResponse:
 @require_GET
 def evidence_page(request: HttpRequest, pk: int, evidence_id: str) -> HttpResponse:
     """Show one evidence item whole: a large chart, every line kept, the whole trace, and the query that found it."""
-    known = known_of(request, pk)
+    known = known_of(incident_of(request, pk))
     item = known.bundle.get(evidence_id) if known.bundle else None
     if item is None or known.bundle is None:
         raise Http404(f"{known.incident.reference} has no evidence {evidence_id}.")
@@ -163,15 +136,16 @@ def incident_action(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     return redirect("incident-list") if request.POST.get("next") == "list" else redirect("incident-page", pk=pk)
 
 
-def _context(request: HttpRequest, known: Known) -> dict[str, Any]:
+def _context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
+    """Return what the page's parts show: now, or at the minute of the past that the address names."""
     now = timezone.now()
+    timeline = timeline_of(incident, query=request.GET.dict())
+    known = known_of(incident, at=timeline.then.at if timeline.then else None)
     return {
-        "incident": known.incident,
-        "investigation": known.investigation,
-        "is_ready": known.bundle is not None,
-        "has_failed": known.investigation is not None and known.investigation.state == Investigation.State.FAILED,
-        "verdict": verdict_of(known.incident, bundle=known.bundle, brief=known.brief, now=now),
-        "explanation": reading.explanation(known.bundle, known.brief, known.investigation),
-        "timeline": timeline_of(known.incident, query=request.GET.dict()),
-        "response": response_of(known.incident, user=request.user),
+        "incident": incident,
+        "known": known,
+        "verdict": verdict_of(incident, bundle=known.bundle, brief=known.brief, now=now, then=timeline.then),
+        "explanation": reading.explanation(known.bundle, known.brief, seconds=known.seconds),
+        "timeline": timeline,
+        "response": response_of(incident, user=request.user),
     }

@@ -13,7 +13,6 @@ from copilot.views.claims import ShownClaim, shown
 from copilot.views.evidence_cards import Card, cards
 from copilot.views.service_map import ServiceMap, service_map
 from copilot.views.verdict import LEAST_SHARE, leading_suspect
-from incidents.models import Investigation
 
 MODEL_STATUS_SECONDS = 10
 KNOWLEDGE = ("passage", "precedent")
@@ -84,11 +83,9 @@ _GROUPS = (
 _KIND_LABELS = {"metric": "Metrics", "log": "Logs", "trace": "Traces", "change": "Changes", "attached": "Files"}
 
 
-def explanation(
-    bundle: EvidenceBundle | None, brief: Brief | None, investigation: Investigation | None
-) -> Explanation | None:
-    """Return what the page shows of an investigation, None until it is ready."""
-    if bundle is None or brief is None or investigation is None:
+def explanation(bundle: EvidenceBundle | None, brief: Brief | None, *, seconds: float) -> Explanation | None:
+    """Return what the page shows of a look that took so many seconds, None before the first."""
+    if bundle is None or brief is None:
         return None
     known = {item.id for item in bundle.items}
     sections = (
@@ -97,7 +94,6 @@ def explanation(
     )
     everything = cards(bundle, brief=brief)
     own = tuple(card for card in everything if card.kind not in KNOWLEDGE)
-    seconds = sum(float(value) for value in investigation.stage_seconds.values())
     return Explanation(
         sections=tuple(section for section in sections if section.claims),
         steps=shown(brief.steps, known=known),

@@ -30,16 +30,30 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
+class Then:
+    """How an incident stood at a moment of its past, by what was known then. `status` is None before it was opened."""
+
+    at: datetime
+    status: Incident.Status | None
+    severity: int
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class ShownTimeline:
-    """The entries, and the slider above them. `at` is None while it stands at now; `minutes` is how far it reaches, `minute` where it is."""
+    """The entries, and the slider above them. `then` is None while it stands at now; `minutes` is how far it reaches, `minute` where it is."""
 
     moments: tuple[Moment, ...]
-    at: datetime | None
+    then: Then | None
     first: datetime
     minutes: int
     minute: int
-    sentence: str
     left_out: int
+
+    @property
+    def query(self) -> str:
+        """Return what an address of this page ends with to show the same minute, "" for now."""
+        return f"?at={self.then.at:%Y-%m-%dT%H:%M:%SZ}" if self.then else ""
 
 
 def timeline_of(incident: Incident, *, query: Mapping[str, str] | None = None) -> ShownTimeline:
@@ -59,11 +73,10 @@ def timeline_of(incident: Incident, *, query: Mapping[str, str] | None = None) -
     shown = entries[-MOST_SHOWN:]
     return ShownTimeline(
         moments=tuple(_moment(entry, at=at) for entry in shown),
-        at=at,
+        then=_then(incident, entries, at=at) if at else None,
         first=first,
         minutes=minutes,
         minute=minutes if at is None else (at - first) // MINUTE,
-        sentence=_sentence(incident, entries, at=at) if at else "",
         left_out=len(entries) - len(shown),
     )
 
@@ -96,11 +109,12 @@ def _moment(entry: TimelineEntry, *, at: datetime | None) -> Moment:
     )
 
 
-def _sentence(incident: Incident, entries: Sequence[TimelineEntry], *, at: datetime) -> str:
-    """Say how things stood at that moment, by what was known then."""
+def _then(incident: Incident, entries: Sequence[TimelineEntry], *, at: datetime) -> Then:
+    severity = _severity(incident, entries, at=at)
     if at < incident.opened_at:
         known = sum(entry.known_at <= at for entry in entries)
-        return f"At {at:%H:%M} UTC nobody knew yet: it opened at {incident.opened_at:%H:%M:%S}, and {known} of {len(entries)} entries were known."
+        sentence = f"At {at:%H:%M} UTC nobody knew yet: it opened at {incident.opened_at:%H:%M:%S}, and {known} of {len(entries)} entries were known."
+        return Then(at, None, severity, sentence)
     known_then = sorted((entry for entry in entries if entry.known_at <= at), key=lambda entry: entry.known_at)
     mine = [entry for entry in known_then if entry.incident_id == incident.pk]
     commander = (
@@ -109,16 +123,17 @@ def _sentence(incident: Incident, entries: Sequence[TimelineEntry], *, at: datet
         .select_related("user")
         .first()
     )
+    status = lifecycle.status_after(mine)
     alerts = incident.alerts.filter(first_received_at__lte=at).count()
     who = f"{commander.user.get_username()} in command" if commander else "nobody in command"
     parts = [
-        f"{lifecycle.status_after(mine).label.lower()}, severity {_severity(incident, entries, at=at)}, {who}",
+        f"{status.label.lower()}, severity {severity}, {who}",
         f"{len(known_then)} of {len(entries)} entries were known",
     ]
     if alerts:
         parts.append(f"{alerts} alert{'' if alerts == 1 else 's'} had come in")
     parts.append(_brief(incident, at=at))
-    return f"At {at:%H:%M} UTC: {'; '.join(parts)}."
+    return Then(at, status, severity, f"At {at:%H:%M} UTC: {'; '.join(parts)}.")
 
 
 def _severity(incident: Incident, entries: Sequence[TimelineEntry], *, at: datetime) -> int:

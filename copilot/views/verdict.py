@@ -7,6 +7,7 @@ from copilot.answers.brief import Brief
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
 from copilot.evidence.wording import quantity, span_of_time
 from copilot.views.claims import ShownClaim, shown
+from copilot.views.timeline import Then
 from incidents.lifecycle import OVER
 from incidents.models import Incident
 
@@ -69,9 +70,12 @@ _VERBS = {
 
 
 def verdict_of(
-    incident: Incident, *, bundle: EvidenceBundle | None, brief: Brief | None, now: datetime
+    incident: Incident, *, bundle: EvidenceBundle | None, brief: Brief | None, now: datetime, then: Then | None = None
 ) -> ShownVerdict:
-    """Return the header of an incident; without a bundle it shows what the record alone knows."""
+    """Return the header of an incident; without a bundle it shows what the record alone knows.
+
+    With `then` it shows how the incident stood at that moment, and offers nothing to do: the past cannot be acted on.
+    """
     because = None
     if brief and bundle:
         known = {item.id for item in bundle.items}
@@ -81,17 +85,17 @@ def verdict_of(
         pk=incident.pk,
         reference=incident.reference,
         title=brief.headline if brief else incident.title,
-        severity=incident.severity,
-        status=incident.status,
-        status_label=incident.get_status_display(),
+        severity=then.severity if then else incident.severity,
+        status=(then.status or "") if then else incident.status,
+        status_label=(then.status.label if then.status else "Not known yet") if then else incident.get_status_display(),
         services=_services(incident, bundle),
         because=because,
         percent=f"{score:.0%}",
         confidence=f"{score:.2f}" if score else "",
         confidence_word=_confidence_word(brief),
-        facts=(_going_on(incident, bundle, now=now), *_symptoms(bundle), _affected(incident, bundle)),
+        facts=(_going_on(incident, bundle, now=now, then=then), *_symptoms(bundle), _affected(incident, bundle)),
         next_check=brief.next_check[0].text if brief and brief.next_check else "",
-        verbs=() if incident.merged_into_id else _VERBS[Incident.Status(incident.status)],
+        verbs=() if incident.merged_into_id or then else _VERBS[Incident.Status(incident.status)],
         recording="" if incident.source == LIVE else incident.source.removeprefix("replay_"),
         recorded=_recorded(bundle),
     )
@@ -123,14 +127,17 @@ def lasted(incident: Incident, *, until: datetime, now: datetime) -> timedelta:
     return (end or now) - incident.started_at
 
 
-def _going_on(incident: Incident, bundle: EvidenceBundle | None, *, now: datetime) -> Fact:
+def _going_on(incident: Incident, bundle: EvidenceBundle | None, *, now: datetime, then: Then | None) -> Fact:
+    note = f"since {incident.started_at:%H:%M:%S} UTC, {incident.started_at:%-d %B %Y}"
+    if then:
+        return Fact("Had gone on for", span_of_time(max(then.at - incident.started_at, timedelta(0))), note)
     until = bundle.incident_end if bundle else incident.last_anomaly_at
     live = incident.source == LIVE and not is_over(incident)
     label = "Going on for" if live else ("Recorded for" if incident.source != LIVE else "Went on for")
     return Fact(
         label=label,
         value=span_of_time(lasted(incident, until=until, now=now)),
-        note=f"since {incident.started_at:%H:%M:%S} UTC, {incident.started_at:%-d %B %Y}",
+        note=note,
         ticking_since=incident.started_at if live else None,
     )
 

@@ -13,7 +13,7 @@ from incidents.models.alerts import (
     SourceToken,
 )
 from incidents.models.grouping import GroupingDecision, GroupingRule
-from incidents.models.incident import Anomaly, Change, Incident, Investigation, TimelineEntry
+from incidents.models.incident import Anomaly, Change, FormerLook, Incident, Investigation, TimelineEntry
 from incidents.models.outbox import DeadLetter, DropCount, OutboxMessage
 from incidents.models.service import Service, ServiceEdge, Team
 from incidents.models.signal import Signal, SignalVerdict
@@ -29,6 +29,7 @@ __all__ = [
     "Change",
     "DeadLetter",
     "DropCount",
+    "FormerLook",
     "GroupingDecision",
     "GroupingRule",
     "Hold",

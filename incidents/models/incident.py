@@ -236,3 +236,22 @@ class Investigation(models.Model):
 
     def __str__(self) -> str:
         return f"investigation of {self.incident_id}: {self.state}"
+
+
+class FormerLook(models.Model):
+    """What an investigation said until a newer look took its place: what a reader of the page knew then. Never changed."""
+
+    MOST_KEPT = 30  # an incident; the oldest go first
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="former_looks")
+    finished_at = models.DateTimeField()
+    evidence = models.JSONField()  # EvidenceBundle
+    brief = models.JSONField()  # Brief
+    stage_seconds = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ("incident", "finished_at")
+        constraints = [models.UniqueConstraint(fields=("incident", "finished_at"), name="former_look_once")]
+
+    def __str__(self) -> str:
+        return f"look at {self.incident_id} of {self.finished_at:%H:%M:%S}"

@@ -1,21 +1,41 @@
-// The slider above the timeline: what was known at any minute. The address keeps the minute.
+// The slider above the timeline: the page as it was known at any minute. The address keeps the minute.
+import { Idiomorph } from "../vendor/idiomorph/idiomorph.esm.js";
+import { charts } from "./charts.js";
+
 const MINUTE = 60000, WAIT = 120;
 let due = 0, asked = 0;
 
 const isoOf = (form, minute) => new Date(Date.parse(form.dataset.first) + minute * MINUTE).toISOString().replace(".000Z", "Z");
 
+// What a script has drawn or a person has opened is not in what the server sends: a chart is drawn anew, the slider stays under the finger.
+const callbacks = {
+  beforeNodeMorphed: (old, fresh) => {
+    if (!old.matches?.("figure[data-chart]")) return true;
+    old.replaceWith(fresh.cloneNode(true));
+    return false;
+  },
+};
+
+const take = (part, answer) => {
+  const fresh = new DOMParser().parseFromString(answer, "text/html").getElementById(part.id);
+  Idiomorph.morph(part, fresh, { ignoreActiveValue: true, callbacks });
+  window.htmx.process(part); // a live update asks for the minute that is shown
+  charts(part);
+};
+
+const read = async (address) => {
+  const answer = await fetch(address, { signal: AbortSignal.timeout(8000) });
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  return answer.text();
+};
+
 const show = async (form, slider) => {
-  const isNow = slider.value === slider.max, at = isoOf(form, Number(slider.value)), turn = ++asked;
-  const query = isNow ? "" : `?at=${at}`;
+  const turn = ++asked;
+  const query = slider.value === slider.max ? "" : `?at=${isoOf(form, Number(slider.value))}`;
   history.replaceState(null, "", `${location.pathname}${query}${location.hash}`);
-  const answer = await fetch(form.dataset.part + query, { signal: AbortSignal.timeout(8000) });
-  if (!answer.ok || turn !== asked) return;
-  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-  for (const id of ["then", "moments"]) document.getElementById(id)?.replaceChildren(...fresh.getElementById(id).childNodes);
-  // A live update asks for the minute that is shown.
-  const section = document.getElementById("timeline");
-  section.setAttribute("hx-get", form.dataset.part + query);
-  window.htmx.process(section);
+  const paths = document.getElementById("incident").dataset.parts.split(" ");
+  const answers = await Promise.all(paths.map((path) => read(path + query)));
+  if (turn === asked) for (const [i, path] of paths.entries()) take(document.getElementById(path.split("/").at(-2)), answers[i]);
 };
 
 const moved = (slider) => {
@@ -23,7 +43,7 @@ const moved = (slider) => {
   const words = slider.value === slider.max ? "Now" : `${isoOf(form, Number(slider.value)).slice(11, 16)} UTC`;
   slider.setAttribute("aria-valuetext", words);
   clearTimeout(due);
-  due = setTimeout(() => show(form, slider).catch((error) => { document.getElementById("then").textContent = `Could not be read (${error.name}). Move it again.`; }), WAIT);
+  due = setTimeout(() => show(form, slider).catch((error) => { document.getElementById("then").textContent = `Could not be read (${error.message}). Move it again.`; }), WAIT);
 };
 
 const to = (value) => {
@@ -32,7 +52,7 @@ const to = (value) => {
   moved(slider);
 };
 
-/** Let the slider, its buttons and the link back work without leaving the page. */
+/** Let the slider, its buttons and the links back work without leaving the page. */
 export const replay = () => {
   document.addEventListener("input", (event) => { if (event.target.id === "replay-minute") moved(event.target); });
   document.addEventListener("click", (event) => {

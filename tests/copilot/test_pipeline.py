@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from copilot import pipeline
-from incidents.models import Incident, Investigation, OutboxMessage
+from copilot import celery, pipeline
+from incidents.models import FormerLook, Incident, Investigation, OutboxMessage
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -44,3 +44,21 @@ def test_after_three_deaths_it_has_failed_and_open_pages_are_told_once() -> None
     assert "did not finish in 3 attempts" in investigation.failure
     assert investigation.claimed_until is None
     assert list(incident.events.values_list("kind", flat=True)) == ["incident.changed"]
+
+
+def test_a_dead_worker_is_noticed_within_two_minutes() -> None:
+    sweep = celery.app.conf.beat_schedule["reclaim-expired"]["schedule"]
+    assert pipeline.LEASE + sweep < timedelta(minutes=2)
+
+
+def test_only_so_many_former_looks_are_kept() -> None:
+    incident = cast.incident()
+    cast.investigated(incident)
+    look = Investigation.objects.get(incident=incident)
+    for minute in range(FormerLook.MOST_KEPT + 3):
+        look.finished_at = cast.OPENED + timedelta(minutes=minute)
+        look.save()
+        pipeline.keep_former(look)
+    kept = FormerLook.objects.filter(incident=incident)
+    assert kept.count() == FormerLook.MOST_KEPT
+    assert kept.earliest("finished_at").finished_at == cast.OPENED + timedelta(minutes=3)

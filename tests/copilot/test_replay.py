@@ -13,7 +13,7 @@ from copilot import pipeline
 from copilot.answers import brief as briefs
 from copilot.evidence.bundle import EvidenceBundle, Kind, from_json, to_json
 from copilot.replay import replay
-from incidents.models import Incident, Investigation
+from incidents.models import FormerLook, Incident, Investigation
 from tests.outage import FAULT_AT, write_outage
 
 
@@ -68,8 +68,12 @@ def test_shifted_times_end_now(tmp_path: Path) -> None:
     assert incident.opened_at <= now
     moved = timedelta(seconds=_bundle(incident).shifted_by_seconds)
     assert abs((incident.started_at - moved - FAULT_AT).total_seconds()) <= 60
+    first = Investigation.objects.get(incident=incident)
     pipeline.request_again(incident.pk, now=now)
     assert pipeline.investigate(incident.pk, now=now)
+    former = FormerLook.objects.get(incident=incident)  # what was known until then can be shown again
+    assert former.evidence == first.evidence
+    assert former.finished_at == first.finished_at
     assert _bundle(incident).shifted_by_seconds == moved.total_seconds(), "a new look at the same replay knows it too"
 
 

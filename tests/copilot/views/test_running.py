@@ -1,10 +1,13 @@
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.test import Client
 
+from copilot.answers import brief as briefs
+from copilot.evidence import bundle as bundles
 from incidents import grouping, lifecycle
-from incidents.models import GroupingDecision, Incident, StatusUpdate
+from incidents.models import FormerLook, GroupingDecision, Incident, Investigation, StatusUpdate
 from tests import cast
 from tests.incidents.alerting import alert, at
 
@@ -111,3 +114,34 @@ def test_a_restricted_incident_is_not_found_by_others(client: Client, mira: Clie
     client.force_login(cast.person("jonas", "responder"))
     for path in ("", "briefs/", "change/", "part/response/"):
         assert client.get(f"/incidents/{incident.pk}/{path}").status_code == 404
+
+
+def test_the_slider_shows_the_brief_and_hypotheses_as_they_were(mira: Client) -> None:
+    incident = cast.incident()
+    investigation = cast.investigated(incident)
+    first_ended_at = cast.OPENED + timedelta(minutes=1)
+    early = replace(cast.bundle(), hypotheses=(), gaps=("Traces had not arrived yet.",))
+    FormerLook.objects.create(
+        incident=incident,
+        finished_at=first_ended_at,
+        evidence=bundles.to_json(early),
+        brief=briefs.to_json(briefs.write(early, title="payments: first look")),
+    )
+    Investigation.objects.filter(pk=investigation.pk).update(finished_at=first_ended_at + timedelta(minutes=2))
+    lifecycle.acknowledge(incident, by="mira", now=cast.OPENED + timedelta(minutes=9))
+    page = f"/incidents/{incident.pk}/"
+
+    nothing = mira.get(f"{page}part/explanation/?at=2026-11-22T02:46:00Z").content.decode()
+    assert "No brief yet" in nothing
+    early_brief = mira.get(f"{page}part/explanation/?at=2026-11-22T02:49:00Z").content.decode()
+    assert "Traces had not arrived yet." in early_brief
+    assert "No service stands out from the others." in early_brief
+    header = mira.get(f"{page}part/verdict/?at=2026-11-22T02:49:00Z").content.decode()
+    assert "As it was known at 02:49 UTC" in header
+    assert "Open" in header
+    assert "Acknowledge" not in header
+    assert "incident-action" not in header
+    newest = mira.get(f"{page}?at=2026-11-22T02:51:00Z").content.decode()
+    assert "Traces had not arrived yet." not in newest
+    assert "Back to now" in newest
+    assert "As it was known" not in mira.get(page).content.decode()
