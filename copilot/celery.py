@@ -62,6 +62,7 @@ app.conf.beat_schedule = {
     "drop-old-deliveries": _every(timedelta(minutes=10), task="incidents.tasks.drop_old_deliveries", queue="intake"),
     "embed-pending": _every(timedelta(seconds=5), task="runbooks.tasks.embed_pending", queue="embed"),
     "verify-index": _every(timedelta(hours=1), task="runbooks.tasks.verify_index", queue="embed"),
+    "probe-models": _every(timedelta(seconds=30), task="copilot.tasks.probe_models", queue="chat"),
     "reclaim-expired": _every(timedelta(seconds=30), task="copilot.tasks.reclaim_expired", queue="intake"),
 }
 app.autodiscover_tasks()

@@ -21,6 +21,7 @@ from kombu.exceptions import OperationalError
 
 from copilot.celery import app
 from copilot.embedded import model_file, running
+from copilot.llm import providers, standing
 from incidents.models import OutboxMessage
 from runbooks import upkeep
 from runbooks.index import CollectionBroken, IndexUnavailable
@@ -96,7 +97,11 @@ def check_all() -> dict[str, ComponentHealth]:
     with ThreadPoolExecutor(max_workers=len(elsewhere), thread_name_prefix="health") as pool:
         asked = {name: pool.submit(_timed, check) for name, check in elsewhere.items()}
         found = {"database": _timed(_database)}
-        for name, check in (("outbox", _outbox), ("vector-index", _vector_index)):  # what compares with the database
+        for name, check in (
+            ("outbox", _outbox),
+            ("vector-index", _vector_index),
+            ("models", _models),
+        ):  # what compares with the database
             found[name] = (
                 _timed(check) if found["database"].status == OK else ComponentHealth(DOWN, "the database is down")
             )
@@ -159,9 +164,10 @@ def _vector_index() -> tuple[str, str]:
 
 
 def _model() -> tuple[str, str]:
-    if settings.COPILOT_LLM == "none":
+    chosen = providers.all_choices()
+    if not chosen:
         return OK, "none chosen: answers are the evidence brief"
-    if "local" not in settings.COPILOT_LLM.split(","):
+    if not any(choice.provider == "local" for choice in chosen):
         return OK, "a managed model; it is asked when there is a question"
     try:
         answer = httpx.get(
@@ -172,6 +178,15 @@ def _model() -> tuple[str, str]:
             return DEGRADED, fetching
         return DEGRADED, "the local model is not running (see var/log/model-server.log): the evidence brief works"
     return (OK, "loaded") if answer.status_code == 200 else (DEGRADED, "the local model is loading")
+
+
+def _models() -> tuple[str, str]:
+    """Say what the models can do, and which of them rest after failures."""
+    known = standing.standings(now=timezone.now())
+    resting = [f"{each.name} is asked again at {each.rests_until:%H:%M:%S} UTC" for each in known if each.rests_until]
+    if resting:
+        return DEGRADED, "; ".join(resting)
+    return OK, "; ".join(f"{each.name}: {each.summary}" for each in known) or "none chosen"
 
 
 def _workers() -> tuple[str, str]:

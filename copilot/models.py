@@ -99,6 +99,31 @@ class ModelCall(models.Model):
         return f"{self.model} {self.purpose} {self.seconds:.1f} s"
 
 
+class LanguageModel(models.Model):
+    """What is known of a configured model: what it can do, as probed, and how its circuit breaker stands. None means not known."""
+
+    name = models.CharField(max_length=200, unique=True)
+    tool_calling = models.BooleanField(null=True)
+    structured_output = models.BooleanField(null=True)
+    streaming = models.BooleanField(null=True)
+    context_tokens = models.PositiveIntegerField(null=True)
+    price_known = models.BooleanField(default=False)
+    probed_at = models.DateTimeField(null=True)
+    probe_again_at = models.DateTimeField(null=True)
+    probe_failure = models.TextField(blank=True)
+    failures = models.PositiveIntegerField(default=0)  # in a row
+    last_failure = models.TextField(blank=True)
+    last_failed_at = models.DateTimeField(null=True)
+    rests_until = models.DateTimeField(null=True)  # the circuit is open: nobody is asked before
+    retry_tokens = models.FloatField(default=10.0)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class StreamEvent(models.Model):
     """One thing that open pages should show, numbered per incident in commit order. Sockets only hint at it."""
 

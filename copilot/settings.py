@@ -32,9 +32,9 @@ def _url(name: str, *, default: str, schemes: tuple[str, ...]) -> str:
     return ",".join(each.strip() for each in value.split(","))
 
 
-def _language_model(name: str) -> str:
-    value: str = env.str(name, default="local").strip()
-    for each in value.split(",") if value != "none" else ():
+def _language_model(name: str, *, default: str) -> str:
+    value: str = env.str(name, default=default).strip()
+    for each in value.split(",") if value not in ("none", default) else ():
         provider, _, model = each.strip().partition(":")
         if each.strip() != "local" and not (provider in ("openai", "anthropic", "ollama", "http", "https") and model):
             raise ImproperlyConfigured(
@@ -62,7 +62,12 @@ REDIS_URL = _url("REDIS_URL", default=addresses.redis_url(VAR_DIR), schemes=("re
 CHROMA_URL = _url("CHROMA_URL", default=addresses.chroma_url(VAR_DIR), schemes=("http", "https"))
 PROMETHEUS_URL = env.str("PROMETHEUS_URL", default="")
 # openai:MODEL, anthropic:MODEL, ollama:MODEL, the URL of an OpenAI-compatible server, local, or none.
-COPILOT_LLM = _language_model("COPILOT_LLM")
+COPILOT_LLM = _language_model("COPILOT_LLM", default="local")
+# Another model for one purpose, in the same form; empty: COPILOT_LLM.
+COPILOT_LLM_FOR = {
+    purpose: _language_model(f"COPILOT_LLM_{purpose.upper()}", default="")
+    for purpose in ("explain", "chat", "investigation")
+}
 COPILOT_LLM_MODEL = env.str("COPILOT_LLM_MODEL", default="")  # with a URL: which of the server's models
 COPILOT_LLM_API_KEY = env.str("COPILOT_LLM_API_KEY", default="")  # with a URL: its key, if it wants one
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")

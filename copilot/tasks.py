@@ -9,8 +9,9 @@ from django.utils import timezone
 from copilot import events, pipeline
 from copilot.answers import questions
 from copilot.evidence.attached import rows
+from copilot.llm import capabilities
 from copilot.llm import chat_model as chat_models
-from copilot.llm.chat_model import chat_model
+from copilot.llm.breaker import guarded_chat_model
 
 CLIENT_LOADED_AFTER_SECONDS = 10  # when the site is up: everything that starts needs the cores before
 
@@ -58,7 +59,14 @@ def warm(incident_id: int) -> None:
 @shared_task(name="copilot.tasks.answer")
 def answer(message_id: int) -> None:
     """Write an answer that waits."""
-    questions.answer(message_id, chat_model=chat_model(), now=timezone.now())
+    model = guarded_chat_model(questions.purpose_of(message_id), clock=timezone.now)
+    questions.answer(message_id, chat_model=model, now=timezone.now())
+
+
+@shared_task(name="copilot.tasks.probe_models")
+def probe_models() -> None:
+    """Find out what the configured models can do, where that is not known or a day old."""
+    capabilities.probe_due(now=timezone.now())
 
 
 @shared_task(name="copilot.tasks.reclaim_expired")

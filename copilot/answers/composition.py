@@ -121,7 +121,7 @@ def _narrate(draft: _Draft, chat_model: ChatModel, prompt: Prompt) -> Answer:
         failure = _attempt(draft, chat_model, prompt)
         best = max(best, draft.claims[computed:], key=len)
         # What was cut or unreadable may come whole the second time; the rest would fail in the same way, or is worth a longer wait.
-        if not isinstance(failure, StreamCut | Unreadable):
+        if not isinstance(failure, StreamCut | Unreadable) or not getattr(failure, "retry_allowed", True):
             break
     if draft.claims[computed:] != best:
         draft.rewind(computed)
@@ -171,7 +171,9 @@ def _ended(draft: _Draft, failure: ModelFailed | Unreadable | None, *, written: 
     if written:
         return Answer(claims, State.PARTIAL, failure=str(failure), calls=calls)
     temporary, retry_after = (
-        (failure.temporary, failure.retry_after) if isinstance(failure, ModelFailed) else (False, None)
+        (failure.temporary and failure.retry_allowed, failure.retry_after)
+        if isinstance(failure, ModelFailed)
+        else (False, None)
     )
     return Answer(claims, State.FAILED, str(failure), temporary, retry_after, calls)
 

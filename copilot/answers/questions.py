@@ -20,6 +20,7 @@ from copilot.evidence.bundle import EvidenceBundle
 from copilot.llm import usage
 from copilot.llm.chat_model import ChatModel, lease
 from copilot.llm.plain_text import clean
+from copilot.llm.purposes import Purpose
 from copilot.models import Claim, Message
 from incidents.intake import masking, outbox
 from incidents.models import Incident, Investigation
@@ -79,6 +80,12 @@ def retry(message_id: int, *, now: datetime) -> Message:
     with transaction.atomic():
         message = Message.objects.select_for_update().get(pk=message_id, from_copilot=True)
         return message if message.state in (*OPEN, State.DONE) else _again(message, now=now)
+
+
+def purpose_of(message_id: int) -> Purpose:
+    """Return what the model is asked for: an answer without a question explains the incident."""
+    is_question = Message.objects.filter(pk=message_id, question__isnull=False).exists()
+    return Purpose.CHAT if is_question else Purpose.EXPLAIN
 
 
 def answer(message_id: int, *, chat_model: ChatModel | None, now: datetime) -> bool:
@@ -192,7 +199,7 @@ def _keep(message: Message, found: Answer, *, now: datetime, elapsed: timedelta)
         if not kept:
             return
         Claim.objects.filter(message=message, position__gte=len(found.claims)).delete()
-        purpose = "chat" if message.question_id else "explain"
+        purpose = Purpose.CHAT if message.question_id else Purpose.EXPLAIN
         for call in found.calls:
             usage.record(call, purpose=purpose, message=message, started_at=now)
         _tell_end(message)

@@ -1,7 +1,7 @@
-"""The language model that COPILOT_LLM names, behind one call: a prompt in, streamed text out, every failure with its cause."""
+"""The language models that the settings name, behind one call: a prompt in, streamed text out, every failure with its cause."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
@@ -12,12 +12,23 @@ from django.conf import settings
 from copilot.llm import providers
 from copilot.llm.failures import ModelFailed, StreamCut, explain_timeout
 from copilot.llm.prompts import Prompt, PromptBudget
+from copilot.llm.purposes import Purpose
 from copilot.llm.timed_stream import Patience, StreamTimeout, read
 from copilot.llm.usage import CallUsage
 
 if TYPE_CHECKING:
     from langchain_core.messages.ai import UsageMetadata
 
+
+class Described(Protocol):
+    """What is known of a model's abilities."""
+
+    @property
+    def tool_calling(self) -> bool | None:
+        """Whether it calls tools natively; None when nobody knows."""
+
+
+Describe = Callable[[providers.Choice], Described]
 MAX_REPLY_CHARACTERS = 20_000
 # A model that reads the prompt on this machine's own cores is silent meanwhile; on busy cores for longer.
 LOCAL_PATIENCE = 3
@@ -44,28 +55,47 @@ class ChatModel(Protocol):
     def name(self) -> str:
         """What pages and the record of calls show: "local qwen2.5-coder-1.5b-instruct", "openai:gpt-5"."""
 
+    @property
+    def can_call_tools(self) -> bool:
+        """Whether it is known to call tools natively; others get the deterministic plan."""
+
     def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
         """Answer, handing each piece of text to `on_text` as it comes. Raises ModelFailed."""
 
 
-def chat_model() -> ChatModel | None:
-    """Return the configured model, None for COPILOT_LLM=none. Raises ImproperlyConfigured, which names the allowed forms."""
-    models = [LangChainModel(choice=choice, patience=_patience(choice)) for choice in providers.choose()]
+def chat_model(purpose: Purpose = Purpose.CHAT) -> ChatModel | None:
+    """Return the model for a purpose, None for "none"; no database is asked. Raises ImproperlyConfigured, which names the allowed forms."""
+    return in_order(chat_models(purpose))
+
+
+def chat_models(purpose: Purpose, *, describe: Describe | None = None) -> "list[LangChainModel]":
+    """Return the models for a purpose in the order in which they are asked; `describe` tells what each can do."""
+    return [model_of(choice, describe=describe) for choice in providers.choose(purpose)]
+
+
+def model_of(choice: providers.Choice, *, describe: Describe | None = None) -> "LangChainModel":
+    """Return one model."""
+    calls = describe(choice).tool_calling if describe else providers.profile(choice).get("tool_calling")
+    return LangChainModel(choice=choice, patience=_patience(choice), can_call_tools=calls is True)
+
+
+def in_order(models: Sequence[ChatModel]) -> ChatModel | None:
+    """Return the models as one: the next is asked when one fails before it has written anything. None without any."""
     return FirstThatAnswers(tuple(models)) if len(models) > 1 else next(iter(models), None)
 
 
 def load() -> None:
     """Import what the configured models need, so that the first answer does not wait for it."""
-    for choice in providers.choose():
+    for choice in providers.all_choices():
         providers.load(choice)
 
 
-def status() -> dict[str, object]:
+def status(purpose: Purpose = Purpose.CHAT) -> dict[str, object]:
     """Return {"name", "available", "detail"} of the model that answers now without spending a token; `detail` says why others do not.
 
     A server of our own or of a URL is asked for its list of models, with a time-out of 1.5 s; of a hosted one only the key is looked at.
     """
-    choices = providers.choose()
+    choices = providers.choose(purpose)
     if not choices:
         return {"name": "none", "available": False, "detail": "COPILOT_LLM=none: answers are composed by code alone."}
     whys: list[str] = []
@@ -142,6 +172,7 @@ class LangChainModel:
 
     choice: providers.Choice
     patience: Patience
+    can_call_tools: bool = False
 
     @property
     def name(self) -> str:
@@ -187,6 +218,11 @@ class FirstThatAnswers:
         """Return the names in order."""
         return ", then ".join(model.name for model in self.models)
 
+    @property
+    def can_call_tools(self) -> bool:
+        """Return whether the first one can: a conversation with tools stays with one model."""
+        return self.models[0].can_call_tools
+
     def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
         """Answer a prompt; see `ChatModel`. What a model has begun to write is not begun again by another."""
         failed: list[CallUsage] = []
@@ -197,7 +233,8 @@ class FirstThatAnswers:
             except ModelFailed as failure:
                 if failure.text:
                     raise
-                failed.append(failure.usage or CallUsage(model.name, error=str(failure)))
+                if failure.usage is not None:  # else nobody was called: the model rests
+                    failed.append(failure.usage)
         try:
             return replace(last.reply(prompt, on_text=on_text), failed=tuple(failed))
         except ModelFailed as failure:
@@ -211,10 +248,10 @@ def _finish(reason: str) -> str:
     return "refused" if reason in ("refusal", "content_filter") else "stop"
 
 
-def prompt_budget() -> PromptBudget:
+def prompt_budget(purpose: Purpose = Purpose.CHAT) -> PromptBudget:
     """Return how many tokens a prompt may have: COPILOT_LLM_PROMPT_TOKENS, never more than 2,000, and fewer after the cached part
     for a model on this machine, which reads some 50 a second."""
-    is_here = any(choice.is_on_this_machine for choice in providers.choose())
+    is_here = any(choice.is_on_this_machine for choice in providers.choose(purpose))
     return PromptBudget(
         whole=min(settings.LLM_PROMPT_TOKENS, MAX_PROMPT_TOKENS), tail=LOCAL_TAIL_TOKENS if is_here else TAIL_TOKENS
     )

@@ -9,6 +9,7 @@ from copilot.llm.usage import CallUsage
 class ModelFailed(Exception):
     """There is no full reply. `temporary`: the same call may work later, `retry_after` says when if the provider did.
 
+    `retry_allowed` is false when the model has failed so often lately that the retry budget is used up (see `breaker`).
     `text` is what came before the failure and `usage` what the call took; both are set by the model. `before` are the calls of
     models that were asked earlier and failed.
     """
@@ -18,6 +19,7 @@ class ModelFailed(Exception):
     def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.retry_allowed = True
         self.text = ""
         self.usage: CallUsage | None = None
         self.before: tuple[CallUsage, ...] = ()

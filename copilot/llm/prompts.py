@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import sha256
 from typing import Any
 
 from django.conf import settings
@@ -22,6 +23,11 @@ class Prompt:
     user: str
     schema: Mapping[str, Any] | None = None
     max_tokens: int = 400
+
+    @property
+    def prefix_key(self) -> str:
+        """Return what is the same for prompts with the same stable part."""
+        return sha256(self.system.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

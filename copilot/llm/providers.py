@@ -1,8 +1,8 @@
 """Reaches each provider through LangChain; a provider's package is imported when it is first used."""
 
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from importlib import import_module
@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from copilot.llm.failures import ModelFailed, ModelRefused, ModelUnreachable, StreamCut, explain_status
 from copilot.llm.plain_text import clean
 from copilot.llm.prompts import Prompt
+from copilot.llm.purposes import Purpose, named_for
 from copilot.llm.timed_stream import Patience
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 FORMS = "openai:MODEL, anthropic:MODEL, ollama:MODEL, http://HOST:PORT/v1 (an OpenAI-compatible server), local, several of these with commas, or none"
 KEY_NAMES = {"openai": "OPENAI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 LONGEST_RETRY_AFTER = timedelta(minutes=2)
+CONNECTED_SECONDS = 5.0  # to reach a server; how long a reply may take is another matter
 CONTEXT_TOKENS = 4096  # for Ollama, whose own default may be shorter than a prompt
 BOUNDS = ("minItems", "maxItems", "maxLength")
 HOSTED_OUTPUT_TOKENS = 2000  # a model that thinks before it writes spends most of these on thinking
@@ -80,13 +82,19 @@ class Choice:
         return f"{self.where} needs a key: set {name}, then restart the workers." if name and not self.key else ""
 
 
-def choose() -> tuple[Choice, ...]:
-    """Return what COPILOT_LLM names, in the order in which they are asked; none for "none". Raises ImproperlyConfigured."""
-    named: str = settings.COPILOT_LLM.strip()
-    return () if named == "none" else tuple(_choice(each.strip()) for each in named.split(","))
+def choose(purpose: Purpose) -> tuple[Choice, ...]:
+    """Return what the settings name for a purpose, in the order in which they are asked; none for "none". Raises ImproperlyConfigured."""
+    named = named_for(purpose)
+    return () if named == "none" else tuple(named_choice(each.strip()) for each in named.split(","))
 
 
-def _choice(named: str) -> Choice:
+def all_choices() -> tuple[Choice, ...]:
+    """Return every model that any purpose may ask, each once. Raises ImproperlyConfigured."""
+    return tuple(dict.fromkeys(choice for purpose in Purpose for choice in choose(purpose)))
+
+
+def named_choice(named: str) -> Choice:
+    """Return the model with this name in the form of COPILOT_LLM. Raises ImproperlyConfigured, which names the allowed forms."""
     if named == "local":
         return Choice("local", settings.LOCAL_LLM_FILE.stem.removesuffix("-q4_k_m"), settings.LOCAL_LLM_URL)
     if urlsplit(named).scheme in ("http", "https"):
@@ -108,14 +116,33 @@ def load(choice: Choice) -> None:
     )
 
 
-def stream(choice: Choice, prompt: Prompt, *, patience: Patience) -> Callable[[], "AsyncIterator[BaseMessageChunk]"]:
-    """Return what starts the streamed reply. Raises ModelRefused when a key is missing."""
+def profile(choice: Choice) -> Mapping[str, Any]:
+    """Return LangChain's profile of a hosted model (`tool_calling`, `structured_output`, `max_input_tokens`, …), empty when it has none."""
+    if choice.provider not in KEY_NAMES:
+        return {}
+    # The client wants a key to be made; the profile is looked up by name alone.
+    found = _client(replace(choice, key=choice.key or "none"), CONNECTED_SECONDS).profile
+    return dict(found or {})
+
+
+def stream(
+    choice: Choice, prompt: Prompt, *, patience: Patience, tools: Sequence[Mapping[str, Any]] = ()
+) -> Callable[[], "AsyncIterator[BaseMessageChunk]"]:
+    """Return what starts the streamed reply; `tools` are definitions in OpenAI's form. Raises ModelRefused when a key is missing."""
     if choice.missing_key:
         raise ModelRefused(choice.missing_key)
-    model = _client(choice, patience.total.total_seconds())
-    messages = [("system", prompt.system), ("human", prompt.user)]
+    client = _client(choice, patience.total.total_seconds())
+    model: Any = client.bind_tools([dict(tool) for tool in tools]) if tools else client
+    messages = [_system(choice, prompt), ("human", prompt.user)]
     options = _options(choice, prompt)
     return lambda: model.astream(messages, **options)
+
+
+def _system(choice: Choice, prompt: Prompt) -> Any:
+    """Return the stable part. Anthropic caches what is marked; OpenAI and our own servers any prefix that they have seen."""
+    if choice.provider != "anthropic":
+        return ("system", prompt.system)
+    return ("system", [{"type": "text", "text": prompt.system, "cache_control": {"type": "ephemeral"}}])
 
 
 def _options(choice: Choice, prompt: Prompt) -> dict[str, Any]:
@@ -135,7 +162,9 @@ def _options(choice: Choice, prompt: Prompt) -> dict[str, Any]:
         if choice.provider == "openai"
         else {"max_tokens": prompt.max_tokens, "temperature": 0.1}
     )
-    return {"extra_body": {**schema, **limit}}
+    # Calls with the same key go to the same machine, which has the prefix in its cache.
+    same = {"prompt_cache_key": prompt.prefix_key} if choice.provider == "openai" else {}
+    return {"extra_body": {**schema, **limit, **same}}
 
 
 def _portable(choice: Choice, schema: Mapping[str, Any] | None) -> Any:

@@ -19,6 +19,7 @@ class ScriptedModel:
     replies: list[Sequence[str | ModelFailed]]
     finish: str = "stop"
     name: str = "scripted"
+    can_call_tools: bool = False
     prompts: list[Prompt] = field(default_factory=list)
 
     def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:

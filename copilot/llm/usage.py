@@ -38,6 +38,11 @@ class CallUsage:
         return replace(self, error=error)
 
 
+def price_is_known(model: str) -> bool:
+    """Return whether the cost of this model's calls is known."""
+    return model.startswith(FREE) or model in PRICES
+
+
 def cost_usd(usage: CallUsage) -> Decimal | None:
     """Return what the call cost in US dollars, None when the price is not known."""
     if usage.model.startswith(FREE):

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from copilot.llm import chat_model, record
+from copilot.llm import chat_model, record, standing
 from copilot.views.access import may_see
 
 PERIODS = {"7": "7 days", "30": "30 days", "90": "90 days"}
@@ -26,6 +26,7 @@ def model_page(request: HttpRequest) -> HttpResponse:
     days = days if days in PERIODS else "30"
     context = {
         "status": chat_model.status(),
+        "standings": standing.standings(now=now),
         "limits": {
             "first": settings.LLM_FIRST_TOKEN_TIMEOUT,
             "idle": settings.LLM_IDLE_TIMEOUT,

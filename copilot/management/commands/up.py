@@ -30,7 +30,7 @@ DETACHED_START_SECONDS = 300.0
 
 def plan(*, port: int | None = None, no_llm: bool = False) -> Plan:
     """Put together what the settings and the command line ask to run."""
-    llm = "none" if no_llm else settings.COPILOT_LLM
+    models = _named_models(no_llm=no_llm)
     web_port = port or settings.WEB_PORT
     return Plan(
         var=settings.VAR_DIR,
@@ -38,12 +38,20 @@ def plan(*, port: int | None = None, no_llm: bool = False) -> Plan:
         redis_url=settings.REDIS_URL,
         broker_url=settings.CELERY_BROKER_URL,
         chroma_url=settings.CHROMA_URL,
-        llm=llm,
+        llm=",".join(dict.fromkeys(each for named in models.values() for each in named.split(",") if each)),
         model_file=settings.LOCAL_LLM_FILE,
         web_host=settings.WEB_HOST,
         web_port=web_port,
-        variables={"COPILOT_LLM": llm, "COPILOT_PORT": str(web_port), "COPILOT_VAR": str(settings.VAR_DIR)},
+        variables={**models, "COPILOT_PORT": str(web_port), "COPILOT_VAR": str(settings.VAR_DIR)},
     )
+
+
+def _named_models(*, no_llm: bool = False) -> dict[str, str]:
+    """Return which models the settings name, by the variable that names them; "none" for all with `no_llm`."""
+    purposes = {f"COPILOT_LLM_{purpose.upper()}": named for purpose, named in settings.COPILOT_LLM_FOR.items()}
+    return {"COPILOT_LLM": "none" if no_llm else settings.COPILOT_LLM} | {
+        name: "" if no_llm else named for name, named in purposes.items()
+    }
 
 
 def use_ports(var: Path) -> None:
@@ -176,7 +184,7 @@ class Command(BaseCommand):
 def _start_anew_with(variables: Mapping[str, str]) -> None:
     """Begin again when the command line says other than the environment: settings are read from that, here and in what is forked."""
     settled = {
-        "COPILOT_LLM": settings.COPILOT_LLM,
+        **_named_models(),
         "COPILOT_PORT": str(settings.WEB_PORT),
         "COPILOT_VAR": str(settings.VAR_DIR),
     }

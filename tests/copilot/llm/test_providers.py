@@ -60,13 +60,14 @@ def test_anthropic_streams_with_its_own_schema_option(settings: Settings, monkey
     assert (found.usage.prompt_tokens, found.usage.cached_tokens, found.usage.output_tokens) == (900, 800, 40)
     constrained = fake.requests[0]["output_config"]["format"]["schema"]
     assert constrained["required"] == ["claims"]
+    assert fake.requests[0]["system"][0]["cache_control"] == {"type": "ephemeral"}, "the stable part is cached"
     assert "maxItems" not in str(constrained)
 
 
 def test_openai_is_asked_without_what_only_our_own_server_takes(settings: Settings) -> None:
     settings.COPILOT_LLM, settings.OPENAI_API_KEY = "openai:gpt-5", "k"
-    (choice,) = providers.choose()
+    (choice,) = providers.all_choices()
     assert choice is not None
     options = providers._options(choice, PROMPT)["extra_body"]
-    assert set(options) == {"response_format", "max_completion_tokens"}
+    assert set(options) == {"response_format", "max_completion_tokens", "prompt_cache_key"}
     assert (choice.name, choice.where) == ("openai:gpt-5", "OpenAI")
