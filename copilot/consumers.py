@@ -11,8 +11,10 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import DatabaseError
+from django.utils import timezone
+from redis.exceptions import RedisError
 
-from copilot import boards, events
+from copilot import boards, events, presence
 from incidents.models import Incident
 
 logger = logging.getLogger(__name__)
@@ -21,6 +23,7 @@ MESSAGE_BYTES = 4096  # a page sends nothing longer than {"after": N}
 MESSAGES = 100  # in one connection; a page sends one
 PAGE = 500  # events in one frame
 REREAD_SECONDS = 5.0  # a hint that was lost, and was the last, is made good after so long
+PRESENT_SECONDS = 30.0  # how often an open page says that it is still there
 ACCESS_SECONDS = 60.0  # how old a permission may be, when nobody told that it changed
 
 # Close codes. A page signs in again on the first and reconnects on the last.
@@ -125,6 +128,8 @@ class IncidentConsumer(SignedInConsumer):
 
     last: int | None = None  # number of the newest event sent; None until the page said where it stands
     received = 0
+    told: list[str] | None = None  # who is here, as the page was told last
+    unseen_seconds = 0.0  # since this page was last noted as present
 
     async def connect(self) -> None:
         """Refuse or accept, as for everybody signed in."""
@@ -162,6 +167,45 @@ class IncidentConsumer(SignedInConsumer):
         async with self.turn:
             # One frame at least, so that the page knows that it is up to date.
             await self._send_after(after, always=True)
+        await self._enter()
+        await self._tell_room()
+
+    async def disconnect(self, _code: int) -> None:
+        """Leave the room and the groups."""
+        await super().disconnect(_code)
+        if self.told is None:
+            return
+        try:
+            await database_sync_to_async(presence.leave)(socket=self.channel_name)
+        except DatabaseError as error:
+            logger.warning("Somebody who left %s stays shown for a minute: %s", self.group, error)
+        else:
+            await self._tell_room()
+
+    async def presence_changed(self, _message: dict[str, Any]) -> None:
+        """Tell the page who is here, when that is news to it."""
+        if self.last is None:
+            return
+        now = timezone.now()
+        here = await database_sync_to_async(presence.present)(incident_id=self.incident_id, now=now)
+        if here != self.told:
+            self.told = here
+            await self.send(text_data=json.dumps({"present": here}))
+
+    async def _enter(self) -> None:
+        self.unseen_seconds = 0.0
+        self.told = self.told or []
+        await database_sync_to_async(presence.enter)(
+            incident_id=self.incident_id, user_id=self.scope["user"].pk, socket=self.channel_name, now=timezone.now()
+        )
+
+    async def _tell_room(self) -> None:
+        try:
+            await self.channel_layer.group_send(self.group, {"type": "presence.changed"})
+        except (RedisError, OSError, TimeoutError) as error:
+            logger.warning(
+                "Nobody at %s was told who came or went: %s. They see it within half a minute.", self.group, error
+            )
 
     async def event_published(self, message: dict[str, Any]) -> None:
         """Send a hinted event when it is the next one; re-read when some are missing; drop it when it was sent."""
@@ -182,6 +226,10 @@ class IncidentConsumer(SignedInConsumer):
         async with self.turn:
             if self.last is not None:
                 await self._send_after(self.last)
+        self.unseen_seconds += REREAD_SECONDS
+        if self.last is not None and self.unseen_seconds >= PRESENT_SECONDS:
+            await self._enter()
+            await self.presence_changed({})
 
     async def _send_after(self, number: int, *, always: bool = False) -> None:
         while True:

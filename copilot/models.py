@@ -17,62 +17,28 @@ class Message(models.Model):
         DONE = "done", "Done"
         PARTIAL = "partial", "Cut short"
         FAILED = "failed", "Failed"
+        WITHDRAWN = "withdrawn", "Taken back"
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="messages")
     # None for the co-pilot's.
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True)
     from_copilot = models.BooleanField(default=False)
     question = models.OneToOneField("self", on_delete=models.CASCADE, null=True, blank=True, related_name="answer")
+    # What a person's message is said to: a thread is what leads to one message.
+    reply_to = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="replies")
     text = models.TextField(blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.DONE)
     failure = models.TextField(blank=True)  # why there is no full answer, and what to do
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
-    claimed_until = models.DateTimeField(null=True, blank=True)  # None while it waits in line for the models
-    released_at = models.DateTimeField(
-        null=True, blank=True
-    )  # of an explanation nobody asked for: when it was its turn
-    # What the answer was checked against, as it was then.
-    pinned = models.ForeignKey("PinnedEvidence", on_delete=models.PROTECT, null=True, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ("created_at", "pk")
 
     def __str__(self) -> str:
         return f"{'co-pilot' if self.from_copilot else self.author}: {self.text[:60]}"
-
-
-class PinnedEvidence(models.Model):
-    """A bundle as an answer saw it, tool results included; the same bundle is kept once. Answers can be written from it again."""
-
-    sha256 = models.CharField(max_length=64, unique=True)
-    bundle = models.JSONField()
-
-    def __str__(self) -> str:
-        return self.sha256[:12]
-
-
-class Rerun(models.Model):
-    """An answer written again from its pinned evidence by another model or with another prompt, for comparison."""
-
-    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="reruns")
-    model = models.CharField(max_length=200)  # in the form of COPILOT_LLM; "none" for code alone
-    prompt_version = models.CharField(max_length=40)
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
-    requested_at = models.DateTimeField()
-    state = models.CharField(max_length=10, choices=Message.State.choices, default=Message.State.WAITING)
-    claims = models.JSONField(default=list)  # {"text", "cites", "verdict", "reason", "by_model"}
-    calls = models.JSONField(default=list)  # {"model", "prompt_version", tokens, seconds, "cost_usd"}
-    seconds = models.FloatField(null=True)
-    failure = models.TextField(blank=True)
-    finished_at = models.DateTimeField(null=True)
-
-    class Meta:
-        ordering = ("pk",)
-
-    def __str__(self) -> str:
-        return f"{self.message_id} again with {self.model}"
 
 
 class Claim(models.Model):
@@ -92,6 +58,42 @@ class Claim(models.Model):
 
     def __str__(self) -> str:
         return f"{self.verdict}: {self.text[:60]}"
+
+
+class ClaimFeedback(models.Model):
+    """What one person says of one sentence of an answer; the newest word of each person counts."""
+
+    class Judgement(models.TextChoices):
+        RIGHT = "right", "Right"
+        WRONG = "wrong", "Wrong"
+        USELESS = "useless", "Useless"
+
+    claim = models.ForeignKey(Claim, on_delete=models.CASCADE, related_name="feedback")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="claim_feedback")
+    judgement = models.CharField(max_length=10, choices=Judgement.choices)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("pk",)
+        constraints = [models.UniqueConstraint(fields=("claim", "user"), name="claim_feedback_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.judgement}"
+
+
+class Presence(models.Model):
+    """One open page of an incident; its socket renews `seen_at` while it is there."""
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="presences")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="presences")
+    socket = models.CharField(max_length=120, unique=True)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return f"{self.user} at {self.incident_id}"
 
 
 class Attachment(models.Model):
@@ -118,9 +120,8 @@ class ModelCall(models.Model):
     """What one call of a language model took. Unknown prices leave `cost_usd` empty."""
 
     message = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, blank=True, related_name="model_calls")
-    purpose = models.CharField(max_length=20)  # explain, chat, investigation, rerun
+    purpose = models.CharField(max_length=20)  # warm, explain, chat
     model = models.CharField(max_length=200)
-    prompt_version = models.CharField(max_length=40, blank=True)
     prompt_tokens = models.PositiveIntegerField(default=0)
     cached_tokens = models.PositiveIntegerField(default=0)
     output_tokens = models.PositiveIntegerField(default=0)

@@ -164,6 +164,23 @@ def notify_watchers(entry: TimelineEntry, *, now: datetime) -> int:
     return len(made)
 
 
+def tell(people: Sequence[User], *, incident: Incident, text: str, now: datetime) -> list[User]:
+    """Tell these people something of an incident, on the page and where else they are told; return whom: who may not see it is left out."""
+    visible = Incident.objects.filter(pk=incident.pk)
+    told = [user for user in people if visible.visible_to(user).exists()]
+    said = f"{incident.reference} {text}"[:TEXT_LENGTH]
+    with transaction.atomic():
+        for user in told:
+            common = {"user": user, "incident": incident, "text": said, "created_at": now}
+            Notification.objects.create(**common)
+            for channel in user.notification_channels.all():
+                sent = Notification.objects.create(channel=channel, try_at=now, **common)
+                outbox.enqueue(task=DELIVER, arguments=[sent.pk], queue="intake")
+        if told:
+            outbox.enqueue(task=RING, arguments=[[user.pk for user in told]], queue="intake")
+    return told
+
+
 def unread_count(user: User) -> int:
     """Return how many notifications the person has not read."""
     return Notification.objects.filter(user=user, channel=None, read_at=None).count()

@@ -1,7 +1,7 @@
 """A claim as the page shows it: its sentence, its verdict's mark and word, and its chips."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from copilot.answers.claims import CheckedClaim, Verdict
 from copilot.models import Claim
@@ -24,6 +24,14 @@ class ShownClaim:
     mark: str
     word: str
     reason: str
+    pk: int = 0  # 0 for a sentence that is no row: of the brief, or still being written
+    feedback: tuple[tuple[str, str], ...] = ()  # (who, what they said of it)
+
+    @property
+    def said_of_it(self) -> str:
+        """Return what people said of the sentence: "wrong: ada, mira; right: bo"."""
+        words = dict.fromkeys(judgement for _, judgement in self.feedback)
+        return "; ".join(f"{word}: {', '.join(who for who, said in self.feedback if said == word)}" for word in words)
 
 
 def shown(claims: Sequence[CheckedClaim], *, known: Collection[str]) -> tuple[ShownClaim, ...]:
@@ -34,7 +42,12 @@ def shown(claims: Sequence[CheckedClaim], *, known: Collection[str]) -> tuple[Sh
 def of_rows(rows: Sequence[Claim], *, known: Collection[str]) -> tuple[ShownClaim, ...]:
     """Return the stored claims of an answer for the page."""
     return tuple(
-        _shown(CheckedClaim(row.text, tuple(row.cites), Verdict(row.verdict), row.reason), known=known) for row in rows
+        replace(
+            _shown(CheckedClaim(row.text, tuple(row.cites), Verdict(row.verdict), row.reason), known=known),
+            pk=row.pk,
+            feedback=tuple((each.user.get_username(), each.judgement) for each in row.feedback.all()),
+        )
+        for row in rows
     )
 
 

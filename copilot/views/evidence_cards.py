@@ -88,11 +88,15 @@ class Card:
     trace_length: str
     trace_id: str
     detail: Mapping[str, Any]
+    place: str = ""  # where on the page, when an item is shown twice
+    marked: frozenset[int] = (
+        frozenset()
+    )  # places of log lines, numbers of a file's lines: those that a sentence rests on
 
     @property
     def chart_id(self) -> str:
         """Return the id of the element that holds the chart's data."""
-        return f"chart-{self.id}"
+        return f"chart{self.place}-{self.id}"
 
 
 def cards(bundle: EvidenceBundle, *, brief: Brief | None) -> tuple[Card, ...]:

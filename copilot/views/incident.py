@@ -30,6 +30,7 @@ PARTS = {
     "explanation": "copilot/incident/explanation.html",
     "timeline": "copilot/incident/timeline.html",
     "response": "copilot/incident/response.html",
+    "prompts": "copilot/chat/prompts.html",
 }
 
 
@@ -42,13 +43,14 @@ def incident_page(request: HttpRequest, pk: int) -> HttpResponse:
     # Where the page stands is read before what it shows: what happens in between is heard twice, never missed.
     after = follow_from(pk, newest=incident.last_event_number)
     known = known_of(incident)
+    linked = request.GET.get("message", "")
+    since = int(linked) if linked.isascii() and linked.isdecimal() and len(linked) < 18 else 0
     context = {
         **_context(request, incident),
         "after": after,
         "is_ready": known.bundle is not None,
         "has_failed": known.has_failed,
-        "messages_shown": conversation(pk, known=known.evidence_ids),
-        "prompts": reading.suggested_questions(known.bundle),
+        "messages_shown": conversation(pk, known=known.evidence, since=since),
         "model": reading.model_status(),
     }
     return render(request, "copilot/incident.html", context)
@@ -148,4 +150,5 @@ def _context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
         "explanation": reading.explanation(known.bundle, known.brief, seconds=known.seconds),
         "timeline": timeline,
         "response": response_of(incident, user=request.user),
+        "prompts": reading.suggested_questions(known.bundle),
     }

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from copilot.answers.brief import Brief
 from copilot.answers.brief import from_json as brief_from_json
-from copilot.evidence.bundle import EvidenceBundle
+from copilot.evidence.bundle import Evidence, EvidenceBundle
 from copilot.evidence.bundle import from_json as bundle_from_json
 from incidents.models import FormerLook, Incident, Investigation
 
@@ -27,7 +27,12 @@ class Known:
     @property
     def evidence_ids(self) -> frozenset[str]:
         """Return the ids that a citation may lead to."""
-        return frozenset(item.id for item in self.bundle.items) if self.bundle else frozenset()
+        return frozenset(self.evidence)
+
+    @property
+    def evidence(self) -> dict[str, Evidence]:
+        """Return what a citation may lead to, by id."""
+        return {item.id: item for item in self.bundle.items} if self.bundle else {}
 
     @property
     def is_pending(self) -> bool:

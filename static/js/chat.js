@@ -1,4 +1,6 @@
-// The chat: questions go out as forms, answers come as events. A sentence is grey while it is written and gets its mark once checked.
+// The chat's messages: questions go out as forms, answers come as events. A sentence is grey while it is written and gets its mark once checked.
+import { announce } from "./room.js";
+
 const EVIDENCE_ID = /^E\d{1,4}$/;
 const ICONS = "http://www.w3.org/2000/svg";
 const MARKS = { supported: ["check", "Supported"], unverified: ["question", "Unverified"], struck: ["cross", "Struck out"], checking: ["more", "Checking"] };
@@ -65,14 +67,34 @@ const fetchMessage = (path, id) => {
     const parsed = new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".message");
     keepingTheEnd(() => {
       const old = find(id);
-      if (old) old.replaceWith(parsed);
+      if (old) replace(old, parsed);
       else insert(parsed);
+      announce(parsed);
       document.querySelector("#no-messages")?.setAttribute("hidden", "");
     });
   }).catch(() => { document.querySelector("#composer-state").textContent = "A message could not be fetched. Reload the page to see it."; });
   fetched.set(id, running);
   return running;
 };
+
+// The sentence that had the focus has it again.
+const replace = (old, parsed) => {
+  const rows = [...old.querySelectorAll(".claim")], at = rows.indexOf(document.activeElement?.closest(".claim"));
+  old.replaceWith(parsed);
+  const same = at < 0 ? null : parsed.querySelectorAll(".claim")[at];
+  if (same) { same.tabIndex = -1; same.focus({ preventScroll: true }); }
+};
+
+// What people say of a sentence changes the sentences alone: an open chart stays open.
+const fetchClaims = async (path, id) => {
+  const answer = await fetch(path.replace("/0/", `/${id}/`), { signal: AbortSignal.timeout(10000) });
+  const claims = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".claims");
+  const old = find(id)?.querySelector(".claims");
+  if (claims && old) keepingTheEnd(() => replace(old, claims));
+};
+
+// How many are answered before one that waits changes when another is done.
+const fetchWaiting = (path) => { for (const other of log().querySelectorAll('.message[data-state="waiting"]')) fetchMessage(path, other.dataset.message); };
 
 // Messages are in the order of their ids, whichever request ends first.
 const insert = (node) => {
@@ -99,8 +121,10 @@ const put = (message, position, item) => {
 export const chatEvents = (path) => ({
   "message.created": ({ message }) => { fetchMessage(path, message); },
   "answer.started": ({ message }) => whenThere(path, message, (node) => {
-    const words = node.querySelector("header span");
+    const words = node.querySelector(".doing");
     if (words) words.textContent = "writing";
+    node.dataset.state = "streaming";
+    node.querySelector("header form")?.remove();
   }),
   "answer.sentence": ({ message, position, text, cites }) => whenThere(path, message, (node) => {
     if (node.getAttribute("aria-busy") === "true") put(node, position, claim({ text, cites, verdict: "checking", isWriting: true }));
@@ -108,82 +132,13 @@ export const chatEvents = (path) => ({
   "answer.claim": ({ message, position, text, cites, verdict, reason }) => whenThere(path, message, (node) => {
     if (node.getAttribute("aria-busy") === "true") put(node, position, claim({ text, cites, verdict, reason }));
   }),
-  "answer.done": ({ message }) => { fetchMessage(path, message); },
+  "answer.done": ({ message }) => { fetchMessage(path, message).then(() => fetchWaiting(path)); },
+  "message.changed": ({ message }) => { fetchClaims(path, message).catch(() => {}); },
 });
 
-const send = async (form) => {
-  const state = document.querySelector("#composer-state");
-  const button = form.querySelector(".btn:not([data-prompt])");
-  button.setAttribute("aria-busy", "true");
-  button.disabled = true;
-  try {
-    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout(10000) });
-    if (answer.redirected) { location.reload(); return; } // signed out meanwhile
-    if (!answer.ok) throw new Error(answer.status === 409 ? await answer.text() : `the server answered ${answer.status}.`);
-    state.textContent = "";
-    form.querySelector("textarea")?.form.reset();
-    log().scrollTop = log().scrollHeight;
-  } catch (error) {
-    state.textContent = `Not sent: ${error.message} Your text is still here.`;
-  } finally {
-    button.removeAttribute("aria-busy");
-    button.disabled = false;
-  }
-};
-
-// Files go out one request each, so that one that is refused keeps none of the others back.
-const attach = async (input, files) => {
-  const state = document.querySelector("#composer-state"), refused = [];
-  let done = 0;
-  for (const file of files) {
-    state.textContent = `Attaching ${file.name}…`;
-    const body = new FormData();
-    body.set("csrfmiddlewaretoken", document.querySelector("#composer [name=csrfmiddlewaretoken]").value);
-    body.set("file", file);
-    try {
-      const answer = await fetch(input.dataset.attach, { method: "POST", body, headers: { "X-Requested-With": "fetch" }, signal: AbortSignal.timeout(120000) });
-      if (answer.redirected) { location.reload(); return; }
-      if (!answer.ok) throw new Error(answer.status === 409 ? await answer.text() : answer.status === 413 ? `${file.name} is too large; 32 MB are taken, or a gzip of it.` : `${file.name}: the server answered ${answer.status}.`);
-      done += 1;
-    } catch (error) { refused.push(error.message); }
-  }
-  input.value = "";
-  const taken = done ? `${done === 1 ? "The file is" : `${done} files are`} being read; what it shows comes into the evidence. Ask about it.` : "";
-  state.textContent = [...refused, taken].filter(Boolean).join(" ");
-};
-
-const takesFiles = (composer) => {
-  const input = composer.querySelector("[data-attach]"), box = document.querySelector("#chat");
-  if (!input) return;
-  input.addEventListener("change", () => attach(input, [...input.files]));
-  box.addEventListener("dragover", (event) => { if (event.dataTransfer?.types.includes("Files")) { event.preventDefault(); box.dataset.dropping = ""; } });
-  box.addEventListener("dragleave", (event) => { if (!box.contains(event.relatedTarget)) delete box.dataset.dropping; });
-  box.addEventListener("drop", (event) => {
-    if (!event.dataTransfer?.files.length) return;
-    event.preventDefault();
-    delete box.dataset.dropping;
-    attach(input, [...event.dataTransfer.files]);
-  });
-};
-
-/** Make the forms send in place; Enter sends, Shift Enter is a new line; a suggested question is one press. */
+/** Show the newest message, or the one that the address names. */
 export const chat = () => {
-  document.addEventListener("submit", (event) => {
-    if (!event.target.matches("form[data-ask]")) return;
-    event.preventDefault();
-    send(event.target);
-  });
-  log().scrollTop = log().scrollHeight;
-  const composer = document.querySelector("#composer"), field = composer?.querySelector("textarea");
-  if (!composer) return; // somebody who may read along only
-  field.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); composer.requestSubmit(); }
-  });
-  takesFiles(composer);
-  composer.addEventListener("click", (event) => {
-    const prompt = event.target.closest?.("[data-prompt]");
-    if (!prompt) return;
-    field.value = prompt.textContent;
-    composer.requestSubmit();
-  });
+  const linked = location.hash.startsWith("#m-") && document.getElementById(location.hash.slice(1));
+  if (linked) linked.scrollIntoView({ block: "center" });
+  else log().scrollTop = log().scrollHeight;
 };

@@ -1,9 +1,12 @@
 // An incident's page: what is live about it.
+import { attaching, filesRead } from "./attaching.js";
 import { charts } from "./charts.js";
 import { chat, chatEvents } from "./chat.js";
 import { citations } from "./citations.js";
+import { composing } from "./composer.js";
 import { follow } from "./live.js";
 import { replay } from "./replay.js";
+import { showPresent } from "./room.js";
 
 const root = document.querySelector("#incident");
 // A part in which somebody types is left alone until they are done: the page would throw their words away.
@@ -14,7 +17,7 @@ const refresh = (...names) => {
 
 const handlers = {
   ...chatEvents(root.dataset.messages),
-  "investigation.ready": () => refresh("verdict", "explanation"),
+  "investigation.ready": () => { refresh("verdict", "explanation", "prompts"); filesRead(); },
   "incident.changed": () => refresh("verdict", "explanation", "timeline", "response"),
   "timeline.added": () => refresh("timeline"),
 };
@@ -33,6 +36,8 @@ addEventListener("scroll", () => { waiting ||= requestAnimationFrame(() => { wai
 charts();
 citations();
 chat();
+composing();
+attaching();
 replay();
 document.body.addEventListener("htmx:afterSettle", (event) => { if (event.target.isConnected) charts(event.target); });
 // Asking for an answer needs evidence: the button wakes up with it.
@@ -43,5 +48,6 @@ follow({
   path: root.dataset.socket,
   eventsPath: root.dataset.events,
   after: Number(root.dataset.after),
+  present: showPresent,
   handle: ({ kind, payload }) => handlers[kind]?.(payload),
 });

@@ -49,9 +49,10 @@ export const connect = ({ path, opened, received, poll, pollEvery = POLL_EVERY, 
 };
 
 /** Follow an incident's numbered events: each is handled once, in order, whichever way it comes. */
-export const follow = ({ path, eventsPath, after, handle }) => {
+export const follow = ({ path, eventsPath, after, handle, present }) => {
   let last = after, reading = false;
-  const take = ({ events }) => {
+  const take = ({ events, present: names }) => {
+    if (names) { present?.(names); return; }
     for (const event of events) {
       if (event.number <= last) continue;
       last = event.number;

@@ -63,7 +63,7 @@ class Page:
 
     async def receive(self) -> dict[str, Any]:
         """Return what the next frame holds."""
-        frame = await self.socket.receive_output(timeout=WAIT)
+        frame = await self._frame()
         assert frame["type"] == "websocket.send", frame
         found: dict[str, Any] = json.loads(frame["text"])
         return found
@@ -78,8 +78,21 @@ class Page:
             numbers += [event["number"] for event in await self.events()]
         return numbers
 
+    async def present(self) -> list[str]:
+        """Return who is here, as the page is told next."""
+        while "present" not in (frame := await self.socket.receive_output(timeout=WAIT)).get("text", ""):
+            assert frame["type"] == "websocket.send", frame
+        return list(json.loads(frame["text"])["present"])
+
+    async def _frame(self) -> dict[str, Any]:
+        """Return the next frame that does not merely say who is here."""
+        while True:
+            frame: dict[str, Any] = await self.socket.receive_output(timeout=WAIT)
+            if not frame.get("text", "").startswith('{"present"'):
+                return frame
+
     async def closed_with(self) -> int:
-        message = await self.socket.receive_output(timeout=WAIT)
+        message = await self._frame()
         assert message["type"] == "websocket.close"
         return int(message["code"])
 
@@ -116,6 +129,24 @@ def test_an_unknown_incident_is_refused(cookie: str) -> None:
     async def test() -> None:
         async with Page("/ws/incidents/999999/", cookie=cookie) as page:
             assert not page.accepted
+
+    run(test)
+
+
+def test_a_room_says_who_is_there_and_who_has_left(incident: Incident, cookie: str) -> None:
+    other = Client()
+    path = f"/ws/incidents/{incident.pk}/"
+
+    async def test() -> None:
+        await sync_to_async(lambda: other.force_login(cast.person("bo", "viewer")))()
+        async with Page(path, cookie=cookie) as ada:
+            await ada.send({"after": 0})
+            assert await ada.present() == ["ada"]
+            async with Page(path, cookie=str(other.cookies[settings.SESSION_COOKIE_NAME].value)) as bo:
+                await bo.send({"after": 0})
+                assert await bo.present() == ["ada", "bo"]
+                assert await ada.present() == ["ada", "bo"]
+            assert await ada.present() == ["ada"]
 
     run(test)
 

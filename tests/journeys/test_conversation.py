@@ -73,6 +73,7 @@ def test_an_answer_is_written_checked_and_followed_up(site: Site, page: Page) ->
     expect(page.locator(f"#m-{follow_up} .eid", has_text="E6").first).to_be_visible()
     page.locator(f"#m-{follow_up} .eid", has_text="E6").first.click()
     expect(page.locator("#E6")).to_have_attribute("data-cited", "")
+    expect(page.locator("#beside")).to_contain_text("payments 2.13.4 → 2.14.0")
 
 
 def test_a_failed_answer_says_why_and_can_be_asked_again(site: Site, page: Page) -> None:

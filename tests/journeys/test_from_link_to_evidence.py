@@ -37,10 +37,13 @@ def test_from_the_link_to_the_evidence(site: Site, browser: Callable[..., Browse
     claim.get_by_role("link", name="E4").click()
     evidence = page.locator("#E4")
     expect(evidence).to_have_attribute("data-cited", "")
-    expect(evidence).to_be_in_viewport()
-    expect(evidence).to_contain_text("QueuePool limit of size 30")
+    beside = page.locator("#beside")
+    expect(beside).to_be_focused()
+    expect(beside.locator("[aria-current]").first).to_contain_text("QueuePool limit of size 30")
+    expect(beside.locator("[aria-current]").first).to_be_in_viewport()
     assert page.url.endswith("#E4")
     page.go_back()
+    expect(beside).to_be_hidden()
     expect(claim).to_be_in_viewport()
     assert abs(page.evaluate("scrollY") - before) < 50
 

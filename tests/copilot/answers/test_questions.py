@@ -244,3 +244,24 @@ def test_evidence_without_items_still_gets_an_answer(incident: Incident) -> None
     message = questions.explain(incident.pk, now=NOW)
     questions.answer(message.pk, chat_model=None, now=NOW)
     assert "names no cause" in message.claims.get().text
+
+
+def test_a_question_that_waits_can_be_taken_back_by_who_asked(incident: Incident, ada: User) -> None:
+    question = questions.ask(incident.pk, text="Why?", user=ada, now=NOW)
+    waiting = question.answer.pk
+    assert not questions.withdraw(waiting, user=User.objects.create_user("bo"), now=NOW)
+    assert questions.withdraw(waiting, user=ada, now=NOW)
+    assert not questions.withdraw(waiting, user=ada, now=NOW)
+    assert not questions.answer(waiting, chat_model=None, now=NOW)
+    assert (last_event(incident)["state"], last_event(incident)["failure"]) == ("withdrawn", "Taken back by ada.")
+
+
+def test_in_a_thread_the_model_is_shown_the_thread(incident: Incident, ada: User) -> None:
+    first = questions.ask(incident.pk, text="How many connections?", user=ada, now=NOW)
+    questions.answer(first.answer.pk, chat_model=None, now=NOW)
+    for text in ("What changed?", "Who is affected?"):
+        questions.answer(questions.ask(incident.pk, text=text, user=ada, now=NOW).answer.pk, chat_model=None, now=NOW)
+    reply_to = questions.ask(incident.pk, text="Since when?", user=ada, reply_to=first.answer.pk, now=NOW)
+    assert [turn.question for turn in questions._history(reply_to.answer)] == ["How many connections?"]
+    with pytest.raises(QuestionRefused, match="no longer there"):
+        questions.ask(incident.pk, text="And?", user=ada, reply_to=999999, now=NOW)
