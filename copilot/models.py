@@ -32,13 +32,50 @@ class Message(models.Model):
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
-    claimed_until = models.DateTimeField(null=True, blank=True)
+    claimed_until = models.DateTimeField(null=True, blank=True)  # None while it waits in line for the models
+    released_at = models.DateTimeField(
+        null=True, blank=True
+    )  # of an explanation nobody asked for: when it was its turn
+    # What the answer was checked against, as it was then.
+    pinned = models.ForeignKey("PinnedEvidence", on_delete=models.PROTECT, null=True, blank=True)
 
     class Meta:
         ordering = ("created_at", "pk")
 
     def __str__(self) -> str:
         return f"{'co-pilot' if self.from_copilot else self.author}: {self.text[:60]}"
+
+
+class PinnedEvidence(models.Model):
+    """A bundle as an answer saw it, tool results included; the same bundle is kept once. Answers can be written from it again."""
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    bundle = models.JSONField()
+
+    def __str__(self) -> str:
+        return self.sha256[:12]
+
+
+class Rerun(models.Model):
+    """An answer written again from its pinned evidence by another model or with another prompt, for comparison."""
+
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="reruns")
+    model = models.CharField(max_length=200)  # in the form of COPILOT_LLM; "none" for code alone
+    prompt_version = models.CharField(max_length=40)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
+    requested_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=Message.State.choices, default=Message.State.WAITING)
+    claims = models.JSONField(default=list)  # {"text", "cites", "verdict", "reason", "by_model"}
+    calls = models.JSONField(default=list)  # {"model", "prompt_version", tokens, seconds, "cost_usd"}
+    seconds = models.FloatField(null=True)
+    failure = models.TextField(blank=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("pk",)
+
+    def __str__(self) -> str:
+        return f"{self.message_id} again with {self.model}"
 
 
 class Claim(models.Model):
@@ -120,8 +157,9 @@ class ModelCall(models.Model):
     """What one call of a language model took. Unknown prices leave `cost_usd` empty."""
 
     message = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, blank=True, related_name="model_calls")
-    purpose = models.CharField(max_length=20)  # warm, explain, chat
+    purpose = models.CharField(max_length=20)  # explain, chat, investigation, rerun
     model = models.CharField(max_length=200)
+    prompt_version = models.CharField(max_length=40, blank=True)
     prompt_tokens = models.PositiveIntegerField(default=0)
     cached_tokens = models.PositiveIntegerField(default=0)
     output_tokens = models.PositiveIntegerField(default=0)

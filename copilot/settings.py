@@ -90,6 +90,20 @@ LLM_FIRST_TOKEN_TIMEOUT = _seconds("COPILOT_LLM_FIRST_TOKEN_SECONDS", default=30
 LLM_IDLE_TIMEOUT = _seconds("COPILOT_LLM_IDLE_SECONDS", default=20)
 LLM_TOTAL_TIMEOUT = _seconds("COPILOT_LLM_TOTAL_SECONDS", default=120)
 LLM_PROMPT_TOKENS = env.int("COPILOT_LLM_PROMPT_TOKENS", default=1200)
+LLM_PROMPT_VERSION = env.str("COPILOT_LLM_PROMPT_VERSION", default="1")
+_prompt_versions = sorted(folder.name for folder in (BASE_DIR / "templates" / "prompts" / "answer").iterdir())
+if LLM_PROMPT_VERSION not in _prompt_versions:
+    raise ImproperlyConfigured(
+        f"COPILOT_LLM_PROMPT_VERSION={LLM_PROMPT_VERSION!r}: give one of {', '.join(_prompt_versions)}."
+    )
+# What models may cost, in US dollars; a model whose price is not known is counted at the dearest price that is.
+LLM_USD_PER_DAY = env.float("COPILOT_LLM_USD_PER_DAY", default=20)
+LLM_USD_PER_INCIDENT = env.float("COPILOT_LLM_USD_PER_INCIDENT", default=2)
+# Explanations that nobody asked for: at most so many an hour and at once; the others wait, the gravest incidents first.
+LLM_RUNS_PER_HOUR = env.int("COPILOT_LLM_RUNS_PER_HOUR", default=60)
+LLM_RUNS_AT_ONCE = env.int("COPILOT_LLM_RUNS_AT_ONCE", default=2)
+# Further models that an answer may be written again with, for comparison; in the form of COPILOT_LLM.
+COPILOT_LLM_COMPARE = _language_model("COPILOT_LLM_COMPARE", default="")
 
 # Telemetry intake and the hot store.
 OTLP_MAX_BYTES = env.int("COPILOT_OTLP_MAX_BYTES", default=8 * 1024 * 1024)  # after decompression

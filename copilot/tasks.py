@@ -7,7 +7,7 @@ from celery.signals import worker_process_init
 from django.utils import timezone
 
 from copilot import events, pipeline
-from copilot.answers import questions
+from copilot.answers import line, questions, rerun
 from copilot.evidence.attached import rows
 from copilot.llm import capabilities
 from copilot.llm import chat_model as chat_models
@@ -19,7 +19,7 @@ CLIENT_LOADED_AFTER_SECONDS = 10  # when the site is up: everything that starts 
 @worker_process_init.connect
 def load_chat_model(**_: object) -> None:
     """Import the language model's client in each process that answers soon after its start, so that the first answer does not wait for it."""
-    if questions.QUEUE not in current_app.amqp.queues.consume_from:
+    if line.QUEUE not in current_app.amqp.queues.consume_from:
         return
     loading = Timer(CLIENT_LOADED_AFTER_SECONDS, chat_models.load)
     loading.daemon = True
@@ -53,7 +53,7 @@ def ring(user_ids: list[int]) -> None:
 @shared_task(name="copilot.tasks.warm")
 def warm(incident_id: int) -> None:
     """Ask for the first explanation; it has the model read the evidence, which stays in its cache, so that follow-up questions start at once."""
-    questions.explain(incident_id, now=timezone.now())
+    questions.explain_in_turn(incident_id, now=timezone.now())
 
 
 @shared_task(name="copilot.tasks.answer")
@@ -61,6 +61,13 @@ def answer(message_id: int) -> None:
     """Write an answer that waits."""
     model = guarded_chat_model(questions.purpose_of(message_id), clock=timezone.now)
     questions.answer(message_id, chat_model=model, now=timezone.now())
+    line.release(now=timezone.now())
+
+
+@shared_task(name="copilot.tasks.write_again")
+def write_again(rerun_id: int) -> None:
+    """Write an answer again with another model or prompt."""
+    rerun.run(rerun_id, clock=timezone.now)
 
 
 @shared_task(name="copilot.tasks.probe_models")
@@ -76,3 +83,5 @@ def reclaim_expired() -> None:
     pipeline.reclaim_expired(now=now)
     pipeline.look_again(now=now)
     questions.reclaim_expired(now=now)
+    line.release(now=now)
+    rerun.give_up_stuck(now=now)

@@ -13,7 +13,7 @@ from copilot.answers.claims import CheckedClaim, Verdict
 from copilot.answers.focus import focus_on
 from copilot.answers.prompting import Mask, Turn
 from copilot.evidence.bundle import EvidenceBundle
-from copilot.llm.chat_model import ChatModel, prompt_budget
+from copilot.llm.chat_model import ChatModel
 from copilot.llm.failures import ModelFailed, StreamCut
 from copilot.llm.plain_text import clean
 from copilot.llm.prompts import Prompt
@@ -104,7 +104,7 @@ def compose(
         return Answer(tuple(draft.claims), State.DONE)
     try:
         prompt = prompting.write(
-            question, bundle=bundle, focus=focus, history=history, budget=prompt_budget(), mask=mask
+            question, bundle=bundle, focus=focus, history=history, budget=chat_model.budget, mask=mask
         )
     except RedactionFailed as error:
         return Answer(tuple(draft.claims), State.FAILED, failure=str(error))

@@ -14,6 +14,7 @@ from copilot.llm.prompts import Prompt, PromptBudget, estimate_tokens
 from copilot.llm.redaction import redact
 
 FIRST_QUESTION = "What happened, what is the most likely cause, and which evidence speaks for it?"
+PROMPT = "answer"  # its folder in templates/prompts
 QUESTION_TOKENS = 220  # the longest question alone, for which room is kept whatever the budget's tail
 ROLE_TOKENS = 10  # what a chat template puts around the question
 LINE = 260  # characters of an evidence item
@@ -54,21 +55,22 @@ def write(
 
     Raises RedactionFailed.
     """
-    chosen = _chosen(bundle, tokens=budget.whole - max(budget.tail, QUESTION_TOKENS))
+    chosen = _chosen(bundle, tokens=budget.whole - max(budget.tail, QUESTION_TOKENS), version=budget.version)
     told = [item.id for item in chosen]
     further = [item for id_ in focus.relevant if id_ not in told and (item := bundle.get(id_)) is not None]
     # A question that code has recognised stands alone; beside it an earlier one leads a small model astray.
     earlier = history if focus.about is About.OTHER or budget.tail >= ROOM_TO_TALK else ()
-    for said, extra in _fillings(earlier, further[:MOST_FURTHER]):
-        user = _user(question, bundle=bundle, focus=focus, history=said, seen=told, extra=extra)
+    for beside in _fillings(earlier, further[:MOST_FURTHER]):
+        user = _user(question, bundle=bundle, focus=focus, beside=beside, seen=told, version=budget.version)
         if estimate_tokens(user) + ROLE_TOKENS <= budget.tail:
             break
     least = 2 if len(focus.relevant) > 2 else 1  # a small model stops after one sentence that repeats the question
     return Prompt(
-        system=redact(_system(bundle, chosen), mask=mask),
+        system=redact(_system(bundle, chosen, version=budget.version), mask=mask),
         user=redact(user, mask=mask),
         schema=claim_stream.schema(tuple(item.id for item in bundle.items), least=least) if bundle.items else None,
         max_tokens=OUTPUT_TOKENS,
+        version=prompts.identity(PROMPT, budget.version),
     )
 
 
@@ -87,13 +89,14 @@ def _user(
     *,
     bundle: EvidenceBundle,
     focus: Focus,
-    history: str,
+    beside: tuple[str, Sequence[Evidence]],
     seen: Sequence[str],
-    extra: Sequence[Evidence],
+    version: str,
 ) -> str:
+    history, extra = beside
     visible = {*seen, *(item.id for item in extra)}
     return prompts.render(
-        "answer_question.txt",
+        f"{PROMPT}/{version}/question.txt",
         marker=_marker(bundle),
         question=clean(question, limit=QUESTION) or FIRST_QUESTION,
         decided=_decided(focus, bundle, visible),
@@ -114,9 +117,9 @@ def _decided(focus: Focus, bundle: EvidenceBundle, visible: Collection[str]) -> 
     return clean(_CLAUSE_END.split(first.text)[0], limit=DECIDED)
 
 
-def _system(bundle: EvidenceBundle, items: Sequence[Evidence]) -> str:
+def _system(bundle: EvidenceBundle, items: Sequence[Evidence], *, version: str) -> str:
     return prompts.render(
-        "answer_system.txt",
+        f"{PROMPT}/{version}/system.txt",
         marker=_marker(bundle),
         began=f"{bundle.incident_start:%Y-%m-%d %H:%M:%S}",
         until=f"{bundle.incident_end:%H:%M:%S}",
@@ -127,9 +130,9 @@ def _system(bundle: EvidenceBundle, items: Sequence[Evidence]) -> str:
     )
 
 
-def _chosen(bundle: EvidenceBundle, *, tokens: int) -> list[Evidence]:
+def _chosen(bundle: EvidenceBundle, *, tokens: int, version: str) -> list[Evidence]:
     """Return the items that fit, in the bundle's order; the role decides which stay out."""
-    left = tokens - estimate_tokens(_system(bundle, ()))
+    left = tokens - estimate_tokens(_system(bundle, (), version=version))
     fitting = []
     # What files show comes with the question: the part that stays cached must not change with each file.
     told = [item for item in bundle.items if item.kind is not Kind.ATTACHED or not bundle.hypotheses]

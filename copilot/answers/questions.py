@@ -1,7 +1,7 @@
 """Questions and their answers as rows: asked once, answered by whichever worker claims them first, followed live by every open page."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,14 +10,15 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from copilot import events
-from copilot.answers import composition, mentions
+from copilot.answers import composition, line, mentions, pins
 from copilot.answers.claims import CheckedClaim, Verdict
 from copilot.answers.composition import Answer
+from copilot.answers.line import PICKED_UP, QUEUE, TASK
 from copilot.answers.prompting import Turn
 from copilot.evidence import bundle as bundles
 from copilot.evidence.attached import rows
 from copilot.evidence.bundle import EvidenceBundle
-from copilot.llm import usage
+from copilot.llm import providers, spending, usage
 from copilot.llm.chat_model import ChatModel, lease
 from copilot.llm.plain_text import clean
 from copilot.llm.purposes import Purpose
@@ -28,12 +29,10 @@ from incidents.models import Incident, Investigation
 LONGEST_QUESTION = 1000
 MOST_WAITING = 10  # unanswered questions of one incident
 ATTEMPTS = 3
-PICKED_UP = timedelta(minutes=1)  # an answer that nobody claimed by then is asked for again
 RETRY_AFTER = timedelta(seconds=30)
 SENTENCE_SECONDS = 0.1  # at most ten updates a second of a sentence that is being written
 TURNS = 2  # earlier questions that a model is shown
 EXPLAIN = "What is going on?"  # stands for the explanation, which answers no question
-TASK, QUEUE = "copilot.tasks.answer", "chat"
 
 State = Message.State
 OPEN = (State.WAITING, State.STREAMING)
@@ -83,7 +82,27 @@ def explain(incident_id: int, *, now: datetime) -> Message:
             return _expect_answer(incident, question=None, now=now)
         if latest.state not in OPEN:
             return _again(latest, now=now)
+        line.let_go(latest.pk, now=now)
         return latest
+
+
+def explain_in_turn(incident_id: int, *, now: datetime) -> Message:
+    """Have the explanation written when it is its turn: nobody has asked for it, and others may be more urgent.
+
+    One that is under way is returned. Raises Incident.DoesNotExist.
+    """
+    with transaction.atomic():
+        incident = Incident.objects.select_for_update().get(pk=incident_id)
+        latest = incident.messages.filter(from_copilot=True, question=None).order_by("-pk").first()
+        if latest is not None and latest.state in OPEN:
+            return latest
+        if latest is None or latest.state == State.DONE:
+            latest = Message(incident=incident, from_copilot=True, created_at=now)
+        message = _blank(latest, waits_until=None)
+        if not providers.choose(Purpose.EXPLAIN):  # code alone: that takes no time worth waiting for
+            line.let_go(message.pk, now=now)
+    line.release(now=now)
+    return message
 
 
 def retry(message_id: int, *, now: datetime) -> Message:
@@ -124,17 +143,20 @@ def answer(message_id: int, *, chat_model: ChatModel | None, now: datetime) -> b
     _tell(message, "answer.started")
     begun = time.monotonic()
     bundle = _bundle(message, now=now)
+    why_not = spending.why_not(message, chat_model, now=now) if chat_model else ""
     if bundle is None:
         found = Answer((), composition.State.FAILED, "The evidence is still being gathered.", temporary=True)
     else:
         found = composition.compose(
             question=message.question.text if message.question else "",
             bundle=bundle,
-            history=_history(message),
-            chat_model=chat_model,
+            history=history_of(message),
+            chat_model=None if why_not else chat_model,
             listener=_Stream(message),
             mask=masking.mask,
         )
+        found = replace(found, failure=found.failure or why_not)
+        Message.objects.filter(pk=message.pk).update(pinned=pins.pin(bundle))
     _keep(message, found, now=now, elapsed=timedelta(seconds=time.monotonic() - begun))
     return True
 
@@ -232,6 +254,8 @@ def _advice(found: Answer, message: Message, wait: timedelta | None) -> str:
     """Return why there is no whole answer and what happens next."""
     if not found.failure:
         return ""
+    if found.state == composition.State.DONE and found.claims:
+        return found.failure
     if wait is not None:
         return f"{found.failure} The brief needs no model. Trying again in {wait.total_seconds():.0f} s."
     button = "Press Explain again" if message.question_id is None else "Press Ask again"
@@ -255,12 +279,18 @@ def _expect_answer(incident: Incident, *, question: Message | None, now: datetim
 
 
 def _again(message: Message, *, now: datetime) -> Message:
-    message.claims.all().delete()
-    message.state, message.attempts, message.failure, message.text = State.WAITING, 0, "", ""
-    message.claimed_until, message.finished_at = now + PICKED_UP, None
-    message.save(update_fields=["state", "attempts", "failure", "text", "claimed_until", "finished_at"])
-    _tell(message, "message.created")
+    _blank(message, waits_until=now + PICKED_UP)
     outbox.enqueue(task=TASK, arguments=[message.pk], queue=QUEUE)
+    return message
+
+
+def _blank(message: Message, *, waits_until: datetime | None) -> Message:
+    """Store an answer as one that waits to be written, and tell pages."""
+    message.state, message.attempts, message.failure, message.text = State.WAITING, 0, "", ""
+    message.claimed_until, message.finished_at, message.released_at = waits_until, None, None
+    message.save()
+    message.claims.all().delete()
+    _tell(message, "message.created")
     return message
 
 
@@ -298,7 +328,7 @@ def _bundle(message: Message, *, now: datetime) -> EvidenceBundle | None:
     return bundles.from_json(pinned.evidence) if pinned else None
 
 
-def _history(message: Message) -> list[Turn]:
+def history_of(message: Message) -> list[Turn]:
     """Return the two questions answered before this one; in a thread, the two that it replies to."""
     if message.question is None:
         return []

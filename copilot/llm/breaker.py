@@ -17,7 +17,7 @@ from django.db.models.functions import Greatest, Least
 from copilot.llm import capabilities
 from copilot.llm.chat_model import ChatModel, Reply, chat_models, in_order
 from copilot.llm.failures import ModelBusy, ModelFailed, ModelRefused
-from copilot.llm.prompts import Prompt
+from copilot.llm.prompts import Prompt, PromptBudget
 from copilot.llm.purposes import Purpose
 from copilot.models import LanguageModel
 
@@ -51,6 +51,11 @@ class Guarded:
     def can_call_tools(self) -> bool:
         """Return whether the model can be given tools."""
         return self.model.can_call_tools
+
+    @property
+    def budget(self) -> PromptBudget:
+        """Return how the model is prompted."""
+        return self.model.budget
 
     def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
         """Answer a prompt; see `ChatModel`. Raises ModelResting while the circuit is open."""

@@ -59,6 +59,10 @@ class ChatModel(Protocol):
     def can_call_tools(self) -> bool:
         """Whether it is known to call tools natively; others get the deterministic plan."""
 
+    @property
+    def budget(self) -> PromptBudget:
+        """How it is prompted: tokens and version."""
+
     def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
         """Answer, handing each piece of text to `on_text` as it comes. Raises ModelFailed."""
 
@@ -76,7 +80,7 @@ def chat_models(purpose: Purpose, *, describe: Describe | None = None) -> "list[
 def model_of(choice: providers.Choice, *, describe: Describe | None = None) -> "LangChainModel":
     """Return one model."""
     calls = describe(choice).tool_calling if describe else providers.profile(choice).get("tool_calling")
-    return LangChainModel(choice=choice, patience=_patience(choice), can_call_tools=calls is True)
+    return LangChainModel(choice, _patience(choice), budget_of((choice,)), can_call_tools=calls is True)
 
 
 def in_order(models: Sequence[ChatModel]) -> ChatModel | None:
@@ -132,6 +136,7 @@ class _Progress:
 
     name: str
     begun: float
+    prompt_version: str = ""
     text: str = ""
     finish: str = ""
     first_text_after: float | None = None
@@ -158,6 +163,7 @@ class _Progress:
         tokens: Mapping[str, Any] = self.tokens or {}
         return CallUsage(
             model=self.name,
+            prompt_version=self.prompt_version,
             prompt_tokens=tokens.get("input_tokens", 0),
             cached_tokens=tokens.get("input_token_details", {}).get("cache_read", 0) or 0,
             output_tokens=tokens.get("output_tokens", 0),
@@ -172,6 +178,7 @@ class LangChainModel:
 
     choice: providers.Choice
     patience: Patience
+    budget: PromptBudget
     can_call_tools: bool = False
 
     @property
@@ -181,7 +188,7 @@ class LangChainModel:
 
     def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
         """Answer a prompt; see `ChatModel`. Nothing is retried here: the caller knows what a retry is worth."""
-        progress = _Progress(self.name, begun=time.monotonic())
+        progress = _Progress(self.name, begun=time.monotonic(), prompt_version=prompt.version)
         try:
             self._read(prompt, progress, on_text)
         except ModelFailed as failure:
@@ -223,6 +230,11 @@ class FirstThatAnswers:
         """Return whether the first one can: a conversation with tools stays with one model."""
         return self.models[0].can_call_tools
 
+    @property
+    def budget(self) -> PromptBudget:
+        """Return the smallest: a prompt is written once for all."""
+        return min((model.budget for model in self.models), key=lambda budget: budget.tail)
+
     def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
         """Answer a prompt; see `ChatModel`. What a model has begun to write is not begun again by another."""
         failed: list[CallUsage] = []
@@ -249,11 +261,18 @@ def _finish(reason: str) -> str:
 
 
 def prompt_budget(purpose: Purpose = Purpose.CHAT) -> PromptBudget:
+    """Return how the models for a purpose are prompted."""
+    return budget_of(providers.choose(purpose))
+
+
+def budget_of(choices: Sequence[providers.Choice]) -> PromptBudget:
     """Return how many tokens a prompt may have: COPILOT_LLM_PROMPT_TOKENS, never more than 2,000, and fewer after the cached part
     for a model on this machine, which reads some 50 a second."""
-    is_here = any(choice.is_on_this_machine for choice in providers.choose(purpose))
+    is_here = any(choice.is_on_this_machine for choice in choices)
     return PromptBudget(
-        whole=min(settings.LLM_PROMPT_TOKENS, MAX_PROMPT_TOKENS), tail=LOCAL_TAIL_TOKENS if is_here else TAIL_TOKENS
+        whole=min(settings.LLM_PROMPT_TOKENS, MAX_PROMPT_TOKENS),
+        tail=LOCAL_TAIL_TOKENS if is_here else TAIL_TOKENS,
+        version=settings.LLM_PROMPT_VERSION,
     )
 
 

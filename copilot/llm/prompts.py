@@ -1,16 +1,18 @@
-"""Prompts are files in templates/prompts, rendered without HTML escaping. Untrusted text goes in between two markers that it cannot know."""
+"""Prompts are files in templates/prompts, a folder for each version, rendered without HTML escaping. Untrusted text goes in between two markers that it cannot know."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.template import Context, Engine
 from django.utils.crypto import salted_hmac
 
+FOLDER = Path(settings.BASE_DIR) / "templates" / "prompts"
 # Words of up to some six letters, each digit and each mark are about one token in the vocabularies of current models.
 _TOKEN = re.compile(r"[^\W\d_]{1,7}|\d|[^\w\s]|_")
 
@@ -23,6 +25,7 @@ class Prompt:
     user: str
     schema: Mapping[str, Any] | None = None
     max_tokens: int = 400
+    version: str = ""
 
     @property
     def prefix_key(self) -> str:
@@ -32,20 +35,33 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class PromptBudget:
-    """Tokens that a prompt may have: `whole` in all, `tail` in what follows the part that stays cached and is read anew each time."""
+    """How a model is prompted. Tokens: `whole` in all, `tail` in what follows the part that stays cached and is read anew each time."""
 
     whole: int
     tail: int
+    version: str = "1"  # of the prompt's files
 
 
 @lru_cache(maxsize=1)
 def _engine() -> Engine:
-    return Engine(dirs=[str(settings.BASE_DIR / "templates" / "prompts")], autoescape=False, debug=False)
+    return Engine(dirs=[str(FOLDER)], autoescape=False, debug=False)
 
 
 def render(name: str, **values: object) -> str:
     """Return the prompt file with its values. Raises TemplateDoesNotExist."""
     return _engine().get_template(name).render(Context(values, autoescape=False)).strip()
+
+
+def versions(prompt: str) -> tuple[str, ...]:
+    """Return the versions that there are of a prompt, oldest first."""
+    return tuple(sorted(folder.name for folder in (FOLDER / prompt).iterdir() if folder.is_dir()))
+
+
+@lru_cache(maxsize=32)
+def identity(prompt: str, version: str) -> str:
+    """Return what is recorded with an answer: the version, and a hash of its files, so that no edit goes unnoticed: "1-5f3a09"."""
+    files = sorted((FOLDER / prompt / version).glob("*.txt"))
+    return f"{version}-{sha256(b''.join(file.read_bytes() for file in files)).hexdigest()[:6]}"
 
 
 def marker(identity: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from copilot.llm.chat_model import Reply
 from copilot.llm.failures import ModelFailed
-from copilot.llm.prompts import Prompt
+from copilot.llm.prompts import Prompt, PromptBudget
 from copilot.llm.usage import CallUsage
 
 
@@ -20,6 +20,7 @@ class ScriptedModel:
     finish: str = "stop"
     name: str = "scripted"
     can_call_tools: bool = False
+    budget: PromptBudget = field(default_factory=lambda: PromptBudget(whole=1200, tail=330))
     prompts: list[Prompt] = field(default_factory=list)
 
     def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
@@ -34,6 +35,10 @@ class ScriptedModel:
             text += piece
             on_text(piece)
         usage = CallUsage(
-            self.name, prompt_tokens=len(prompt.system) // 4, output_tokens=len(text) // 4, first_token_seconds=0.0
+            self.name,
+            prompt_version=prompt.version,
+            prompt_tokens=len(prompt.system) // 4,
+            output_tokens=len(text) // 4,
+            first_token_seconds=0.0,
         )
         return Reply(text=text, finish=self.finish, usage=usage)

@@ -26,6 +26,7 @@ class CallUsage:
     """One call. Token numbers are the provider's, 0 when it gave none; `first_token_seconds` is None when no text came."""
 
     model: str
+    prompt_version: str = ""
     prompt_tokens: int = 0
     cached_tokens: int = 0
     output_tokens: int = 0
@@ -61,6 +62,7 @@ def record(usage: CallUsage, *, purpose: str, message: Message | None, started_a
         message=message,
         purpose=purpose,
         model=usage.model[:200],
+        prompt_version=usage.prompt_version,
         prompt_tokens=usage.prompt_tokens,
         cached_tokens=usage.cached_tokens,
         output_tokens=usage.output_tokens,

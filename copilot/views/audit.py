@@ -46,6 +46,7 @@ TABLES = {
     "auth_group": "role",
     "auth_group_permissions": "permission of a role",
     "copilot_apitoken": "API token",
+    "copilot_rerun": "answer written again",
     "copilot_signinlink": "sign-in link",
 }
 _OF_AN_INCIDENT = (IncidentRole, IncidentTask, StatusUpdate, Watch)

@@ -45,6 +45,8 @@ MAY: dict[str, frozenset[str]] = {
     "incident-watch": EVERYBODY,
     "evidence-page": EVERYBODY,
     "message": EVERYBODY,
+    "comparison": EVERYBODY,
+    "run-again": RESPONDERS,
     "ask": RESPONDERS,
     "attach": RESPONDERS,
     "attachment": EVERYBODY,

@@ -2,7 +2,7 @@ from copilot.llm.prompts import estimate_tokens, marker, render
 
 
 def test_prompts_are_not_escaped() -> None:
-    text = render("answer_question.txt", question="is a < b & c?", marker="m")
+    text = render("answer/1/question.txt", question="is a < b & c?", marker="m")
     assert "Question: is a < b & c?" in text
 
 

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copilot', '0007_language_models'),
+        ('copilot', '0008_pinned_evidence_and_reruns'),
         ('incidents', '0011_former_looks'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -23,6 +23,11 @@ class Migration(migrations.Migration):
             model_name='message',
             name='state',
             field=models.CharField(choices=[('waiting', 'Waiting'), ('streaming', 'Writing'), ('done', 'Done'), ('partial', 'Cut short'), ('failed', 'Failed'), ('withdrawn', 'Taken back')], default='done', max_length=10),
+        ),
+        migrations.AlterField(
+            model_name='rerun',
+            name='state',
+            field=models.CharField(choices=[('waiting', 'Waiting'), ('streaming', 'Writing'), ('done', 'Done'), ('partial', 'Cut short'), ('failed', 'Failed'), ('withdrawn', 'Taken back')], default='waiting', max_length=10),
         ),
         migrations.CreateModel(
             name='Presence',
