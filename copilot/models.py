@@ -153,6 +153,42 @@ class Attachment(models.Model):
         return f"{self.name} ({self.line_count} lines)"
 
 
+class Pseudonym(models.Model):
+    """What a token in an incident's evidence stands for: encrypted, its key not in the database. `fingerprint` is an HMAC of the value."""
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="pseudonyms")
+    kind = models.CharField(max_length=10)
+    number = models.PositiveSmallIntegerField()
+    fingerprint = models.CharField(max_length=64)
+    sealed = models.TextField()
+
+    class Meta:
+        ordering = ("incident", "kind", "number")
+        constraints = [
+            models.UniqueConstraint(fields=("incident", "kind", "number"), name="pseudonym_number_once"),
+            models.UniqueConstraint(fields=("incident", "fingerprint"), name="pseudonym_value_once"),
+        ]
+        permissions = [("unmask_personal_data", "Can see what a pseudonym stands for")]
+
+    def __str__(self) -> str:
+        return f"‹{self.kind}-{self.number}›"
+
+
+class Unmasking(models.Model):
+    """Somebody looked at what a pseudonym stands for. A trigger writes it to the audit log."""
+
+    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="unmaskings")
+    token = models.CharField(max_length=20)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-at",)
+
+    def __str__(self) -> str:
+        return f"{self.by} saw {self.token} of {self.incident_id}"
+
+
 class ModelCall(models.Model):
     """What one call of a language model took. Unknown prices leave `cost_usd` empty."""
 

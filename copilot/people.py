@@ -18,6 +18,7 @@ CURATE = frozenset(
     {"runbooks.add_document", "runbooks.change_document", "runbooks.change_revision", "runbooks.approve_revision"}
 )
 OVERSEE = frozenset({"incidents.view_trends", "copilot.view_audit", "incidents.view_restricted_incident"})
+UNMASK = frozenset({"copilot.unmask_personal_data"})
 RULE = frozenset({"copilot.manage_people"})
 LONGEST_NAME = 150
 
@@ -38,15 +39,15 @@ ROLES = (
     Role(
         "SRE",
         "SRE",
-        "also curates runbooks and sets up sources, rules, services, operations",
-        SEE | RESPOND | SET_UP | CURATE,
+        "also curates runbooks, sets up sources, rules, services, operations, and may see personal data",
+        SEE | RESPOND | SET_UP | CURATE | UNMASK,
     ),
     Role("manager", "Manager", "reads everything, restricted incidents, trends and the audit log too", SEE | OVERSEE),
     Role(
         "administrator",
         "Administrator",
         "everything, people included",
-        SEE | RESPOND | SET_UP | CURATE | OVERSEE | RULE,
+        SEE | RESPOND | SET_UP | CURATE | OVERSEE | UNMASK | RULE,
     ),
 )
 ADMINISTRATOR = "administrator"

@@ -1,17 +1,21 @@
 """One question with files, and an incident or none: from a shell, or for a measurement. Nothing is stored."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from copilot.answers import composition
 from copilot.answers.claims import CheckedClaim
 from copilot.answers.composition import Answer, Listener
+from copilot.evidence import hiding
 from copilot.evidence.attached import files as attached_files
 from copilot.evidence.attached import gather
 from copilot.evidence.bundle import Evidence, EvidenceBundle
 from copilot.llm.chat_model import ChatModel
+from copilot.privacy.cover import cover
+from copilot.privacy.pseudonyms import MOST, Pseudonyms
 from incidents.intake import masking
 
 MOST_FILES = 40
@@ -62,16 +66,23 @@ def ask(
     if len(paths) > MOST_FILES:
         raise NothingToAskAbout(f"{len(paths)} files are attached; {MOST_FILES} are allowed at once.")
     read = gather.digest([attached_files.read(path.name, path.read_bytes(), mask=masking.mask) for path in paths])
-    bundle = gather.beside(incident, read, question, now=now) if incident else gather.gather(read, question, now=now)
+    pseudonyms = Pseudonyms(offset=MOST)  # above the numbers that an incident's own evidence uses
+    if incident:
+        incident = hiding.hide(incident, pseudonyms)
+        bundle = gather.beside(incident, read, question, now=now, pseudonyms=pseudonyms)
+    else:
+        bundle = gather.gather(read, question, now=now, pseudonyms=pseudonyms)
     answer = composition.compose(
         question=question,
         bundle=bundle,
         history=(),
         chat_model=chat_model,
         listener=listener or Silent(),
-        mask=masking.mask,
+        mask=partial(cover, pseudonyms=pseudonyms),
     )
-    return Asked(answer, bundle)
+    # The files are the asker's own: the tokens were for the model.
+    claims = tuple(replace(claim, text=pseudonyms.reveal(claim.text)) for claim in answer.claims)
+    return Asked(replace(answer, claims=claims), bundle)
 
 
 def citations(asked: Asked, claim: CheckedClaim) -> list[dict[str, object]]:

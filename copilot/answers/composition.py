@@ -17,7 +17,7 @@ from copilot.llm.chat_model import ChatModel
 from copilot.llm.failures import ModelFailed, StreamCut
 from copilot.llm.plain_text import clean
 from copilot.llm.prompts import Prompt
-from copilot.llm.redaction import RedactionFailed
+from copilot.llm.redaction import RedactionFailed, masked
 from copilot.llm.usage import CallUsage
 
 ATTEMPTS = 2
@@ -92,10 +92,15 @@ def compose(
 ) -> Answer:
     """Answer a question on a bundle; an empty question asks for the explanation. Never raises for what a model does.
 
-    Without a model the sentences that code computed are the answer. `mask` is applied to whatever is sent.
+    Without a model the sentences that code computed are the answer. `mask` is applied to the question and to whatever is sent; when it fails,
+    nothing is sent and the answer says why.
     """
-    focus = focus_on(question, bundle)
     draft = _Draft(bundle, listener)
+    try:
+        question = masked(question, mask=mask)
+    except RedactionFailed as error:
+        return Answer((), State.FAILED, failure=str(error))
+    focus = focus_on(question, bundle)
     for claim in focus.computed:
         draft.add(claim)
     if chat_model is None:

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -16,6 +17,7 @@ from copilot.answers.composition import Answer
 from copilot.answers.line import PICKED_UP, QUEUE, TASK
 from copilot.answers.prompting import Turn
 from copilot.evidence import bundle as bundles
+from copilot.evidence import hiding
 from copilot.evidence.attached import rows
 from copilot.evidence.bundle import EvidenceBundle
 from copilot.llm import providers, spending, usage
@@ -23,7 +25,10 @@ from copilot.llm.chat_model import ChatModel, lease
 from copilot.llm.plain_text import clean
 from copilot.llm.purposes import Purpose
 from copilot.models import Claim, Message
-from incidents.intake import masking, outbox
+from copilot.privacy import vault
+from copilot.privacy.cover import cover
+from copilot.privacy.pseudonyms import HidingFailed
+from incidents.intake import outbox
 from incidents.models import Incident, Investigation
 
 LONGEST_QUESTION = 1000
@@ -142,23 +147,32 @@ def answer(message_id: int, *, chat_model: ChatModel | None, now: datetime) -> b
     message = Message.objects.select_related("incident", "question").get(pk=message_id)
     _tell(message, "answer.started")
     begun = time.monotonic()
-    bundle = _bundle(message, now=now)
-    why_not = spending.why_not(message, chat_model, now=now) if chat_model else ""
-    if bundle is None:
-        found = Answer((), composition.State.FAILED, "The evidence is still being gathered.", temporary=True)
-    else:
-        found = composition.compose(
-            question=message.question.text if message.question else "",
-            bundle=bundle,
-            history=history_of(message),
-            chat_model=None if why_not else chat_model,
-            listener=_Stream(message),
-            mask=masking.mask,
-        )
-        found = replace(found, failure=found.failure or why_not)
-        Message.objects.filter(pk=message.pk).update(pinned=pins.pin(bundle))
+    try:
+        found = _compose(message, chat_model=chat_model, now=now)
+    except HidingFailed as error:
+        found = Answer((), composition.State.FAILED, f"{error} Nothing was sent to the model.", temporary=True)
     _keep(message, found, now=now, elapsed=timedelta(seconds=time.monotonic() - begun))
     return True
+
+
+def _compose(message: Message, *, chat_model: ChatModel | None, now: datetime) -> Answer:
+    """Answer from evidence in which personal data are tokens. Raises HidingFailed."""
+    bundle = _bundle(message, now=now)
+    if bundle is None:
+        return Answer((), composition.State.FAILED, "The evidence is still being gathered.", temporary=True)
+    pseudonyms = vault.of_incident(message.incident_id)
+    bundle = hiding.hide(bundle, pseudonyms)  # what an earlier version pinned has no tokens yet
+    why_not = spending.why_not(message, chat_model, now=now) if chat_model else ""
+    found = composition.compose(
+        question=message.question.text if message.question else "",
+        bundle=bundle,
+        history=history_of(message),
+        chat_model=None if why_not else chat_model,
+        listener=_Stream(message),
+        mask=partial(cover, pseudonyms=pseudonyms),
+    )
+    Message.objects.filter(pk=message.pk).update(pinned=pins.pin(bundle))
+    return replace(found, failure=found.failure or why_not)
 
 
 def reclaim_expired(*, now: datetime) -> int:

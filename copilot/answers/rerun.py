@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -14,11 +15,15 @@ from copilot.answers import composition, prompting, questions
 from copilot.answers.asking import Silent
 from copilot.answers.composition import Answer
 from copilot.evidence import bundle as bundles
+from copilot.evidence import hiding
 from copilot.llm import breaker, capabilities, chat_model, prompts, providers, spending, usage
 from copilot.llm.chat_model import ChatModel
 from copilot.llm.purposes import Purpose, named_for
 from copilot.models import Message, Rerun
-from incidents.intake import masking, outbox
+from copilot.privacy import vault
+from copilot.privacy.cover import cover
+from copilot.privacy.pseudonyms import HidingFailed
+from incidents.intake import outbox
 
 CODE_ALONE = "none"
 MOST_WAITING = 3  # of one answer
@@ -92,13 +97,18 @@ def _model(rerun: Rerun, *, clock: Clock) -> ChatModel | None:
 def _compose(rerun: Rerun, model: ChatModel | None) -> Answer:
     message = rerun.message
     assert message.pinned is not None  # noqa: S101 - `request` refuses others
+    try:
+        pseudonyms = vault.of_incident(message.incident_id)
+        bundle = hiding.hide(bundles.from_json(message.pinned.bundle), pseudonyms)
+    except HidingFailed as error:
+        return Answer((), composition.State.FAILED, f"{error} Nothing was sent to the model.")
     return composition.compose(
         question=message.question.text if message.question else "",
-        bundle=bundles.from_json(message.pinned.bundle),
+        bundle=bundle,
         history=questions.history_of(message),
         chat_model=model,
         listener=Silent(),
-        mask=masking.mask,
+        mask=partial(cover, pseudonyms=pseudonyms),
     )
 
 

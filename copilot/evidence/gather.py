@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from copilot.evidence import changes, logs, metrics, passages, precedents, traces
+from copilot.evidence import changes, hiding, logs, metrics, passages, precedents, traces
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Role, from_json
 from copilot.evidence.hypotheses import LEAST_SCORE, hypotheses_of, sentence_of, varied
 from copilot.evidence.numbering import numbered
+from copilot.privacy import vault
 from incidents.localization.suspects import Finding, Modality, Ranking
 from incidents.models import Incident, Investigation
 from incidents.telemetry.backend import TelemetryBackend, TelemetryError
@@ -72,7 +73,8 @@ def gather(
 ) -> EvidenceBundle:
     """Return the pinned evidence of an incident: items E1…En in reading order, hypotheses, gaps and the next check.
 
-    `window` is the incident's. What cannot be fetched is named in `gaps`; nothing is raised for it.
+    `window` is the incident's. Personal data are tokens in all of it. What cannot be fetched is named in `gaps`; nothing is raised for it.
+    Raises HidingFailed.
     """
     sources = _Sources(backend, window, Window(window.start - CONTEXT_BEFORE, window.end))
     services = sorted(
@@ -84,9 +86,9 @@ def gather(
         *_changes(sources),
         *_knowledge(incident, ranking, sources, search),
     ]
-    former = _former(incident)
-    items, earlier = numbered(_once(drafts), former=former)
-    return EvidenceBundle(
+    former, pseudonyms = _former(incident), vault.of_incident(incident.pk)
+    items, earlier = numbered((hiding.item(draft, pseudonyms) for draft in _once(drafts)), former=former)
+    bundle = EvidenceBundle(
         gathered_at=now,
         incident_start=window.start,
         incident_end=window.end,
@@ -99,6 +101,7 @@ def gather(
         earlier=earlier,
         shifted_by_seconds=former.shifted_by_seconds if former else 0.0,
     )
+    return hiding.hide(bundle, pseudonyms)
 
 
 def _former(incident: Incident) -> EvidenceBundle | None:

@@ -24,6 +24,12 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 KEY = "a key for tests"
 
 
+@pytest.fixture(autouse=True)
+def without_entries_of_migrations(db: None) -> None:
+    with as_the_database_owner():
+        AuditEntry.objects.all().delete()
+
+
 def written(table: str) -> list[AuditEntry]:
     return list(AuditEntry.objects.filter(table=table).order_by("pk"))
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from copilot.evidence import hiding
 from copilot.evidence.attached import matching, measures, problems, tables
 from copilot.evidence.attached.entries import NOTHING, WARN, Entry, entries_of
 from copilot.evidence.attached.files import AttachedFile, free_name
@@ -14,6 +15,7 @@ from copilot.evidence.attached.states import State, is_document, states_of
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
 from copilot.evidence.numbering import numbered
 from copilot.evidence.wording import clock, joined
+from copilot.privacy.pseudonyms import Pseudonyms
 
 MOST_PROBLEMS, MOST_STATES, MOST_MOVEMENTS, MOST_MATCHES = 8, 6, 3, 4
 MOST_ATTACHED = 40  # items beside an incident's own
@@ -79,9 +81,11 @@ def _named_apart(files: Sequence[AttachedFile]) -> list[AttachedFile]:
     return list(found.values())
 
 
-def gather(read: Digest, question: str, *, now: datetime, former: EvidenceBundle | None = None) -> EvidenceBundle:
+def gather(
+    read: Digest, question: str, *, now: datetime, pseudonyms: Pseudonyms, former: EvidenceBundle | None = None
+) -> EvidenceBundle:
     """Return the bundle that answers a question from attached files alone; the items that were asked for stand first."""
-    items, earlier = numbered(drafts(read, question, now=now), former=former)
+    items, earlier = numbered(_hidden(drafts(read, question, now=now), pseudonyms), former=former)
     times = [moment for item in items for moment in (item.start, item.end)] or [now]
     return EvidenceBundle(
         gathered_at=now,
@@ -96,9 +100,11 @@ def gather(read: Digest, question: str, *, now: datetime, former: EvidenceBundle
     )
 
 
-def beside(bundle: EvidenceBundle, read: Digest, question: str, *, now: datetime) -> EvidenceBundle:
+def beside(
+    bundle: EvidenceBundle, read: Digest, question: str, *, now: datetime, pseudonyms: Pseudonyms
+) -> EvidenceBundle:
     """Return an incident's bundle with what the attached files add to it, what the question asks for before the rest."""
-    found, _ = numbered(drafts(read, question, now=now), former=bundle)
+    found, _ = numbered(_hidden(drafts(read, question, now=now), pseudonyms), former=bundle)
     ids = {item.id for item in found}
     own = tuple(item for item in bundle.items if item.kind is not Kind.ATTACHED)
     attached = (*found, *(item for item in bundle.items if item.kind is Kind.ATTACHED and item.id not in ids))
@@ -108,6 +114,10 @@ def beside(bundle: EvidenceBundle, read: Digest, question: str, *, now: datetime
         gaps=tuple(dict.fromkeys((*bundle.gaps, *read.notes))),
         earlier=(*(item for item in bundle.earlier if item.id not in ids), *attached[MOST_ATTACHED:]),
     )
+
+
+def _hidden(found: Iterable[Evidence], pseudonyms: Pseudonyms) -> list[Evidence]:
+    return [hiding.item(each, pseudonyms) for each in found]
 
 
 def drafts(read: Digest, question: str, *, now: datetime) -> list[Evidence]:

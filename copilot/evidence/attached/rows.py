@@ -13,6 +13,7 @@ from copilot.evidence.attached import files, gather
 from copilot.evidence.attached.files import AttachedFile, UnreadableFile
 from copilot.evidence.bundle import EvidenceBundle
 from copilot.models import Attachment
+from copilot.privacy import vault
 from incidents.intake import masking, outbox
 from incidents.models import Incident, Investigation, TimelineEntry
 
@@ -77,7 +78,7 @@ def pin(incident_id: int, *, question: str = "", now: datetime) -> EvidenceBundl
         before = bundles.from_json(investigation.evidence)
         if not attached:
             return before
-        after = gather.beside(before, read, question, now=now)
+        after = gather.beside(before, read, question, now=now, pseudonyms=vault.of_incident(incident_id))
         if {item.id for item in after.items} != {item.id for item in before.items}:
             Investigation.objects.filter(pk=investigation.pk).update(evidence=bundles.to_json(after))
             events.publish(incident_id=incident_id, kind="investigation.ready", payload={})

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from copilot.evidence.attached import gather
 from copilot.evidence.attached.files import read
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Hypothesis, Kind, Role
+from copilot.privacy.pseudonyms import Pseudonyms
 from tests.copilot.answers.cast import BUNDLE as POOL
 from tests.copilot.answers.cast import number
 
@@ -185,6 +186,7 @@ FILES = gather.gather(
     ),
     "how long do reports take to render?",
     now=END,
+    pseudonyms=Pseudonyms(),
 )
 
 BUNDLES = {"pool": POOL, "deploy": DEPLOY, "cache": CACHE, "files": FILES}

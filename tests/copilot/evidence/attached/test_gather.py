@@ -8,13 +8,14 @@ from copilot.answers.verification import check
 from copilot.evidence.attached import gather
 from copilot.evidence.attached.files import AttachedFile, read
 from copilot.evidence.bundle import EvidenceBundle, from_json, to_json
+from copilot.privacy.pseudonyms import Pseudonyms
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def ask(question: str, **files: str) -> EvidenceBundle:
     found = [read(name.replace("_", "."), text.encode(), mask=lambda text: text) for name, text in files.items()]
-    return gather.gather(gather.digest(found), question, now=NOW)
+    return gather.gather(gather.digest(found), question, now=NOW, pseudonyms=Pseudonyms())
 
 
 def log(*lines: str) -> str:
@@ -112,7 +113,9 @@ def test_the_bundle_survives_being_kept() -> None:
 
 def test_beside_an_incident_its_ids_go_on() -> None:
     first = ask("x", pod_log=log("ERROR one"))
-    both = gather.beside(first, gather.digest([AttachedFile("b.log", ("ERROR two",))]), "x", now=NOW)
+    both = gather.beside(
+        first, gather.digest([AttachedFile("b.log", ("ERROR two",))]), "x", now=NOW, pseudonyms=Pseudonyms()
+    )
     assert [item.id for item in both.items] == ["E2", "E1"]  # what was asked last stands first
 
 
@@ -127,7 +130,7 @@ def test_two_files_of_one_name_are_told_apart_and_each_line_is_its_own() -> None
         AttachedFile("pod.log", ("INFO a", "INFO b", "ERROR disk full")),
         AttachedFile("pod.log", ("ERROR no route",)),
     ]
-    found = gather.gather(gather.digest(files), "what is wrong?", now=NOW).items
+    found = gather.gather(gather.digest(files), "what is wrong?", now=NOW, pseudonyms=Pseudonyms()).items
     assert {item.query: item.detail["lines"][0]["text"] for item in found} == {
         "pod.log:3": "ERROR disk full",
         "pod (2).log:1": "ERROR no route",
