@@ -6,13 +6,14 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from copilot.management.evaluations import conversations, detection, localization, templates
+from copilot.management.evaluations import answers, conversations, detection, localization, templates
 
 SUBJECTS: dict[str, ModuleType] = {
     "detection": detection,
     "localization": localization,
     "templates": templates,
     "conversations": conversations,
+    "answers": answers,
 }
 
 

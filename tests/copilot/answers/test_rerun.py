@@ -54,7 +54,7 @@ def test_another_model_and_prompt_from_the_same_evidence(answer: Message, mira: 
     assert asked.calls[0]["prompt_version"].startswith("2-")
     assert asked.calls[0]["prompt_tokens"] == 900
     answer.refresh_from_db()
-    assert answer.claims.filter(by_model=True).get().verdict == "supported", "the answer itself stays as it is"
+    assert "db_pool_in_use" in answer.claims.get(by_model=True).text, "the answer itself stays as it is"
     assert ModelCall.objects.filter(purpose="rerun").count() == 1
 
 
@@ -101,7 +101,7 @@ def test_the_page_shows_both_and_the_audit_log_who_asked(answer: Message, mira: 
     assert "Verdict by code, the same for all" in said
     assert "the answer as it was given" in said
     assert "asked for by mira" in said
-    assert said.count("sentences (100 %)") == 2
+    assert said.count(" sentences (") == 2
     entry = AuditEntry.objects.get(table="copilot_rerun")
     assert (entry.actor, entry.action) == ("mira", "insert")
     client.post(page.replace("compare", "again"), {"model": "no-such", "prompt": "1"})
