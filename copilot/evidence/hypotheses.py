@@ -1,13 +1,12 @@
-"""Turns a ranking into hypotheses: the verdict is decided here, by code, from scores and margin."""
+"""Turns a ranking into hypotheses: the verdict is decided here, by code, from the calibrated confidence."""
 
 from collections.abc import Sequence
 
 from copilot.evidence.bundle import Evidence, Hypothesis, Role
 from copilot.evidence.findings import said
+from incidents.localization.confidence import stands_out
 from incidents.localization.suspects import Finding, Modality, Ranking, RuledOut, Suspect
 
-LIKELY_SCORE = 0.5  # more than all others together
-LIKELY_MARGIN = 0.2
 LEAST_SCORE = 0.05  # below it a suspect is only noise
 SHOWN = 3
 FINDINGS_SAID = 2
@@ -40,11 +39,6 @@ def hypotheses_of(ranking: Ranking, items: Sequence[Evidence]) -> tuple[Hypothes
         for ruled in ranking.ruled_out[:SHOWN]
     ]
     return (*found, *ruled_out)
-
-
-def stands_out(ranking: Ranking) -> bool:
-    """Say whether the first suspect may be named as the likely cause, rather than as one of several possible ones."""
-    return bool(ranking.suspects) and ranking.suspects[0].score >= LIKELY_SCORE and ranking.margin >= LIKELY_MARGIN
 
 
 def sentence_of(suspect: Suspect) -> str:

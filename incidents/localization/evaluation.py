@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from incidents.localization.confidence import stands_out
 from incidents.localization.ranking import ALL_MODALITIES, Material, fetch, rank_material
 from incidents.localization.suspects import Modality, Ranking
 from incidents.localization.variations import VARIATIONS
@@ -20,6 +21,8 @@ from incidents.telemetry.recording import Recording
 BEFORE_ALERT = timedelta(minutes=1)
 # What happened between these two may belong to either side; it is left out.
 HEALTHY_UNTIL = timedelta(minutes=2)
+# A recording that only says when its fault was injected: how long an alert takes to fire.
+ALERT_AFTER = timedelta(seconds=90)
 TRUTH_FILES = ("truth.json", "truth.dev.json")
 
 
@@ -57,8 +60,12 @@ class Prediction:
 
 
 def cases(data: Path) -> list[Case]:
-    """Return the cases below a folder, by name. Raises EvaluationError when there is none or one is malformed."""
+    """Return the cases below a folder, by name: those with a `case.json`, and recordings that only say when their fault was injected.
+
+    Raises EvaluationError when there is none or one is malformed.
+    """
     found = [_case(path, data) for path in sorted(data.rglob("case.json"))]
+    found += [_recorded(path) for path in sorted(data.rglob(TRUTH_FILES[0])) if _own_truth(path)]
     if not found:
         raise EvaluationError(f"{data} holds no case: a case is a folder with case.json and a recording beside it.")
     return found
@@ -80,6 +87,23 @@ def _case(path: Path, data: Path) -> Case:
     return Case(name, system, path.parent, alert_at, next((place for place in places if place.is_dir()), None))
 
 
+def _recorded(path: Path) -> Case:
+    try:
+        injected_at = datetime.fromisoformat(_own_truth(path)["injected_at"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise EvaluationError(f"{path}: {error!r}. It needs injected_at, ISO 8601 with a time zone.") from error
+    return Case(path.parent.name, path.parent.parent.parent.name, path.parent, injected_at + ALERT_AFTER, None)
+
+
+def _own_truth(path: Path) -> Mapping[str, Any]:
+    """Return the truth that lies in a recording's own folder; empty for a list of cases, and beside a `case.json`."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise EvaluationError(f"{path}: {error!r}. It needs to be JSON.") from error
+    return told if isinstance(told, dict) and not (path.parent / "case.json").exists() else {}
+
+
 def predict(
     case: Case,
     *,
@@ -88,7 +112,8 @@ def predict(
     use: frozenset[Modality] = ALL_MODALITIES,
 ) -> Prediction:
     """Rank one case. `baselines` keeps the fault-free recordings already read. Raises TelemetryError when the case cannot be read."""
-    material, seconds = _fetched(case, mask, baselines)
+    recording, baseline = Recording.load(case.folder, mask=mask), _baseline(case.reference, mask, baselines)
+    material, seconds = _fetched(case, recording, baseline)
     return _ranked(case, material, use=use, spent_seconds=seconds)
 
 
@@ -96,20 +121,25 @@ def predict_varied(
     case: Case, *, mask: Callable[[str], str], baselines: dict[Path, Recording | None]
 ) -> list[Prediction]:
     """Rank one case in all `VARIATIONS`, see `predict`."""
-    material, _ = _fetched(case, mask, baselines)
-    return [
-        _ranked(case, variation.change(material), use=variation.use, variation=name)
-        for name, variation in VARIATIONS.items()
-    ]
+    recording, baseline = Recording.load(case.folder, mask=mask), _baseline(case.reference, mask, baselines)
+    materials: dict[timedelta, Material] = {}
+    found = []
+    for name, variation in VARIATIONS.items():
+        if variation.starts not in materials:
+            materials[variation.starts], _ = _fetched(case, recording, baseline, starts=variation.starts)
+        material = variation.change(materials[variation.starts])
+        found.append(_ranked(case, material, use=variation.use, variation=name))
+    return found
 
 
-def _fetched(case: Case, mask: Callable[[str], str], baselines: dict[Path, Recording | None]) -> tuple[Material, float]:
-    """Return a case's material, and the seconds it took to fetch it from the recording in memory."""
-    recording = Recording.load(case.folder, mask=mask)
-    baseline = _baseline(case.reference, mask, baselines)
+def _fetched(
+    case: Case, recording: Recording, baseline: Recording | None, *, starts: timedelta = timedelta(0)
+) -> tuple[Material, float]:
+    """Return a case's material, and the seconds it took to fetch it from the recording in memory; `starts` moves the incident's start."""
     held = recording.window
-    incident = Window(case.alert_at - BEFORE_ALERT, max(held.end, case.alert_at))
-    healthy = case.alert_at - HEALTHY_UNTIL
+    start = max(case.alert_at - BEFORE_ALERT + starts, held.start + BEFORE_ALERT)
+    incident = Window(start, max(held.end, start + BEFORE_ALERT))
+    healthy = start + BEFORE_ALERT - HEALTHY_UNTIL
     reference = Window(min(held.start, healthy - BEFORE_ALERT), healthy)
     recording.fetch_spans(reference)  # builds its tables: reading, not ranking
     recording.fetch_metrics(reference)
@@ -169,6 +199,17 @@ def truths(path: Path) -> dict[str, Mapping[str, Any]]:
         raise EvaluationError(f"{path}: {error!r}. It needs a list of objects with case and service.") from error
 
 
+def known_causes(data: Path, held: Sequence[Case], named: Path | None = None) -> dict[str, Mapping[str, Any]]:
+    """Return what is known of the cases: by the truth file named or found near the data, or else by their own folder's."""
+    path = named or find_truth(data)
+    known = truths(path) if path else {}
+    for case in held:
+        own = case.folder / TRUTH_FILES[0]
+        if case.name not in known and own.is_file() and (told := _own_truth(own)):
+            known[case.name] = {**told, "service": str(told.get("service")), "fault_type": str(told.get("fault"))}
+    return known
+
+
 def find_truth(data: Path) -> Path | None:
     """Return the truth file in the folder or up to two folders above it, None when there is none."""
     places = (folder / name for folder in (data, data.parent, data.parent.parent) for name in TRUTH_FILES)
@@ -178,12 +219,10 @@ def find_truth(data: Path) -> Path | None:
 def scores(
     predictions: Iterable[Prediction],
     known: Mapping[str, Mapping[str, Any]],
-    *,
-    stands_out: Callable[[Ranking], bool],
 ) -> Iterator[tuple[str, Score]]:
     """Yield a score for each system, and for each fault family in it ("boutique / cpu"); cases without a truth are left out.
 
-    Of varied predictions, one for each system and variation. `stands_out` says whether a ranking names a cause or leaves it open.
+    Of varied predictions, one for each system and variation.
     """
     groups: dict[str, list[_Row]] = {}
     for prediction in predictions:

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from incidents.localization.execution import Event, EventKind, PathChange
 from incidents.localization.latency import Slowdown
 from incidents.localization.log_rates import LineChange
-from incidents.localization.metrics import Departure
+from incidents.localization.metrics import Departure, Sort
 from incidents.localization.reach import Unanswered
-from incidents.localization.suspects import Finding, Modality
+from incidents.localization.suspects import Family, Finding, Modality
 from incidents.localization.traces import TraceView
 from incidents.telemetry.datamodel import ChangeRecord, LogRecord, from_ns
 
@@ -21,18 +21,25 @@ EXEMPLARS = 3
 # the case.
 CHANGE_STRENGTH = 2.0
 CHANGE, SILENCE = "change", "silence"
+FAMILIES = {
+    Sort.RESOURCE: Family.RESOURCE,
+    Sort.LATENCY: Family.LATENCY,
+    Sort.FAILURE: Family.ERROR,
+    Sort.TRAFFIC: Family.TRAFFIC,
+}
 
 
 @dataclass(frozen=True)
 class Lead:
     """A finding, the aspect of the service it speaks of, and the incident's spans that show it (empty when no spans do).
 
-    Findings of one aspect repeat each other: only the strongest counts in full.
+    Findings of one aspect repeat each other: only the strongest counts in full. `family` is the kind of fault it looks like by itself.
     """
 
     finding: Finding
     aspect: str
     rows: NDArray[np.int64]
+    family: Family = Family.UNCLEAR
 
     @property
     def service(self) -> str:
@@ -78,7 +85,7 @@ def _slow(view: TraceView, slowdown: Slowdown, statistic: str, aspect: str, serv
         trace_id=_trace(view, rows[:1]),
         exemplars=_traces(view, rows),
     )
-    return Lead(finding, aspect, rows)
+    return Lead(finding, aspect, rows, Family.LATENCY)
 
 
 def of_silence(view: TraceView, silence: Unanswered) -> Lead:
@@ -95,7 +102,7 @@ def of_silence(view: TraceView, silence: Unanswered) -> Lead:
         trace_id=_trace(view, silence.rows[:1]),
         exemplars=_traces(view, silence.rows),
     )
-    return Lead(finding, SILENCE, silence.rows)
+    return Lead(finding, SILENCE, silence.rows, Family.ERROR)
 
 
 def of_path(view: TraceView, change: PathChange) -> Lead:
@@ -117,7 +124,7 @@ def of_path(view: TraceView, change: PathChange) -> Lead:
         trace_id=_trace(view, change.rows[:1]),
         exemplars=_traces(view, change.rows),
     )
-    return Lead(finding, "path", change.rows)
+    return Lead(finding, "path", change.rows, Family.CODE_PATH if telling is None else Family.ERROR)
 
 
 def _deed(change: PathChange) -> str:
@@ -154,7 +161,9 @@ def of_lines(change: LineChange, lines: Sequence[LogRecord]) -> Lead:
         template=change.template,
         exemplars=tuple(line.trace_id.hex() for line in chosen if line.trace_id),
     )
-    return Lead(finding, "alarm" if change.alarming else "lines", NO_ROWS)
+    if change.alarming:
+        return Lead(finding, "alarm", NO_ROWS, Family.ERROR)
+    return Lead(finding, "lines", NO_ROWS, Family.CODE_PATH)
 
 
 def of_departure(departure: Departure) -> Lead:
@@ -170,7 +179,7 @@ def of_departure(departure: Departure) -> Lead:
         onset_at=datetime.fromtimestamp(departure.since, UTC),
         series=departure.key,
     )
-    return Lead(finding, departure.sort.value, NO_ROWS)
+    return Lead(finding, departure.sort.value, NO_ROWS, FAMILIES.get(departure.sort, Family.UNCLEAR))
 
 
 def of_change(change: ChangeRecord) -> Lead:

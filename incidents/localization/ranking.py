@@ -8,7 +8,7 @@ from datetime import timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from incidents.localization import arbitration, findings, reasons, topology
+from incidents.localization import arbitration, confidence, families, findings, reasons, topology
 from incidents.localization.arbitration import Verdict
 from incidents.localization.execution import path_changes
 from incidents.localization.findings import Lead
@@ -17,7 +17,7 @@ from incidents.localization.log_rates import line_changes
 from incidents.localization.log_templates import template_lines
 from incidents.localization.metrics import Sort, departures
 from incidents.localization.reach import unanswered
-from incidents.localization.suspects import Modality, Ranking, RuledOut, Suspect
+from incidents.localization.suspects import Grounds, Modality, Ranking, RuledOut, Suspect
 from incidents.localization.topology import Edges
 from incidents.localization.traces import TraceView, join
 from incidents.telemetry.backend import TelemetryBackend
@@ -33,8 +33,6 @@ CHANGED_BEFORE = timedelta(minutes=15)
 MOST_BEFORE, LEAST_BEFORE = timedelta(minutes=10), timedelta(minutes=5)
 ENOUGH_SPANS = 50_000
 ALL_MODALITIES = frozenset({Modality.METRICS, Modality.TRACES, Modality.LOGS})
-# What one unit of strength stands for beside the suspects: the chance that nobody seen here is at fault.
-NOBODY = 1.0
 
 
 def rank(
@@ -135,7 +133,8 @@ def rank_material(material: Material, *, use: frozenset[Modality] = ALL_MODALITI
         leads += _metric_leads(material, traced=traced)
     leads += [findings.of_change(change) for change in material.changes]
     verdict = arbitration.judge(leads, view=view, edges=edges)
-    return _ranking(verdict, edges=edges, services=_services(material, view), missing=_missing(material))
+    ranking = _ranking(verdict, edges=edges, services=_services(material, view), missing=_missing(material))
+    return confidence.stated(ranking, _grounds(verdict, material, view, use=use))
 
 
 def _slow_leads(view: TraceView, edges: Edges) -> list[Lead]:
@@ -199,8 +198,26 @@ def _missing(material: Material) -> tuple[Modality, ...]:
     return tuple(modality for modality, records in seen.items() if not len(records))
 
 
+def _grounds(verdict: Verdict, material: Material, view: TraceView, *, use: frozenset[Modality]) -> Grounds | None:
+    """Return what the ranking rests on; None when nothing speaks against anyone."""
+    order = sorted(verdict.totals, key=lambda service: (-verdict.totals[service], service))
+    if not order:
+        return None
+    telling = {lead.finding.modality for lead in verdict.leads[order[0]] if lead.strength >= 1} - {Modality.CHANGES}
+    entered = view.requests if view.after.any() and view.before.any() else (0, 0)
+    held = {Modality.METRICS: material.metrics[2], Modality.TRACES: material.spans[2], Modality.LOGS: material.lines[2]}
+    return Grounds(
+        first=verdict.totals[order[0]],
+        second=verdict.totals[order[1]] if len(order) > 1 else 0.0,
+        modalities=len(telling),
+        looked_at=frozenset(modality for modality in use if len(held[modality])),
+        requests=min(entered) if Modality.TRACES in use else 0,
+        has_baseline=bool(len(material.metrics[0]) or len(material.spans[0] or ()) or len(material.lines[0])),
+    )
+
+
 def _ranking(verdict: Verdict, *, edges: Edges, services: Sequence[str], missing: tuple[Modality, ...]) -> Ranking:
-    scale = NOBODY + sum(verdict.totals.values())
+    scale = confidence.NOBODY + sum(verdict.totals.values())
     order = sorted(services, key=lambda service: (-verdict.totals.get(service, 0.0), service))
     suspects = tuple(
         Suspect(
@@ -208,6 +225,8 @@ def _ranking(verdict: Verdict, *, edges: Edges, services: Sequence[str], missing
             verdict.totals.get(service, 0.0) / scale,
             tuple(lead.finding for lead in verdict.leads.get(service, ())[:MAX_FINDINGS]),
             reasons.of_suspect(service, verdict.leads.get(service, ())),
+            family=(family := families.family_of(verdict.leads.get(service, ()))),
+            inner=families.inner_of(verdict.leads.get(service, ()), family),
         )
         for service in order
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import numpy as np
 
@@ -9,15 +10,17 @@ from incidents.localization.ranking import ALL_MODALITIES, Material
 from incidents.localization.suspects import Modality
 from incidents.telemetry.datamodel import NANOSECONDS, LogRecord, MetricSeries, SpanTable
 
+LOST = 0.2
 NOISE = 0.2  # standard deviation of a factor's logarithm
 
 
 @dataclass(frozen=True)
 class Variation:
-    """What is looked at, and what is done to the material before."""
+    """What is looked at, what is done to the material before, and by how much the incident's start is mistaken (later is positive)."""
 
     use: frozenset[Modality]
     change: Callable[[Material], Material]
+    starts: timedelta = timedelta(0)
 
 
 def _as_it_is(material: Material) -> Material:
@@ -47,6 +50,17 @@ def _half_of_the_traces(material: Material) -> Material:
         spans=(spans(baseline) if baseline is not None else None, spans(reference), spans(incident)),
         lines=(lines(usual), lines(recent), lines(now)),
     )
+
+
+def _lost_spans(material: Material) -> Material:
+    """Lose every fifth span, whatever its trace, by a fixed draw: their children are left without a parent."""
+    source = np.random.default_rng(0)
+
+    def spans(table: SpanTable) -> SpanTable:
+        return table.select(source.random(len(table)) >= LOST) if len(table) else table
+
+    baseline, reference, incident = material.spans
+    return replace(material, spans=(spans(baseline) if baseline is not None else None, spans(reference), spans(incident)))
 
 
 def _first_minute(material: Material) -> Material:
@@ -89,6 +103,10 @@ VARIATIONS: Mapping[str, Variation] = {
     "logs alone": Variation(frozenset({Modality.LOGS}), _as_it_is),
     "without a baseline": Variation(ALL_MODALITIES, _without_baseline),
     "half of the traces": Variation(ALL_MODALITIES, _half_of_the_traces),
+    "a fifth of the spans lost": Variation(ALL_MODALITIES, _lost_spans),
+    "start 120 s too early": Variation(ALL_MODALITIES, _as_it_is, timedelta(seconds=-120)),
+    "start 60 s too early": Variation(ALL_MODALITIES, _as_it_is, timedelta(seconds=-60)),
+    "start 60 s too late": Variation(ALL_MODALITIES, _as_it_is, timedelta(seconds=60)),
     "the first minute": Variation(ALL_MODALITIES, _first_minute),
     "noisy metrics": Variation(ALL_MODALITIES, _noisy_metrics),
 }

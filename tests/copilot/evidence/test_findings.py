@@ -30,7 +30,7 @@ CHANGE = Finding(
     onset_at=datetime(2026, 3, 14, 2, 41, 8, tzinfo=UTC),
     exemplars=("2.13.4", "2.14.0"),
 )
-PAYMENTS = Suspect("payments", 0.7, (CHANGE, LINE, SLOW), "")
+PAYMENTS = Suspect("payments", 0.7, (CHANGE, LINE, SLOW), "", confidence=0.9)
 
 
 def test_findings_read_as_people_say_them() -> None:
