@@ -80,7 +80,9 @@ def fit(looked_at: Floats, right: Floats, systems: NDArray[np.str_]) -> Floats:
 
     def loss(parameters: Floats) -> tuple[float, Floats]:
         score = table @ parameters
-        value = float((weight * (np.logaddexp(0, score) - right * score)).sum() + RIDGE / 2 * (parameters[1:] ** 2).sum())
+        value = float(
+            (weight * (np.logaddexp(0, score) - right * score)).sum() + RIDGE / 2 * (parameters[1:] ** 2).sum()
+        )
         slope = table.T @ (weight * (_logistic(score) - right))
         slope[1:] += RIDGE * parameters[1:]
         return value, slope

@@ -58,9 +58,7 @@ def stated(ranking: Ranking, grounds: Grounds | None) -> Ranking:
     first = confidence(grounds)
     rest = max(1.0 - ranking.suspects[0].score, 1e-9)
     sure = [first, *(min(first, (1 - first) * suspect.score / rest) for suspect in ranking.suspects[1:])]
-    suspects = tuple(
-        replace(suspect, confidence=share) for suspect, share in zip(ranking.suspects, sure, strict=True)
-    )
+    suspects = tuple(replace(suspect, confidence=share) for suspect, share in zip(ranking.suspects, sure, strict=True))
     return replace(ranking, suspects=suspects, lead=sure[0] - (sure[1] if len(sure) > 1 else 0.0), grounds=grounds)
 
 

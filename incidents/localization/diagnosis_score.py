@@ -52,7 +52,9 @@ def diagnoses(cases: Iterable[tuple[str, Ranking, Mapping[str, Any]]]) -> Iterat
                 cases=len(held),
                 said=Counter(family.value for family, _, _ in held),
                 families=sum(str(truth.get("fault_family")) in EXPECTED for _, _, truth in held),
-                family_right=sum(family in EXPECTED.get(str(truth.get("fault_family")), ()) for family, _, truth in held),
+                family_right=sum(
+                    family in EXPECTED.get(str(truth.get("fault_family")), ()) for family, _, truth in held
+                ),
                 places=len(located),
                 place_right=sum(is_place(inner, truth) for inner, truth in located),
             ),

@@ -23,7 +23,8 @@ BEFORE_ALERT = timedelta(minutes=1)
 HEALTHY_UNTIL = timedelta(minutes=2)
 # A recording that only says when its fault was injected: how long an alert takes to fire.
 ALERT_AFTER = timedelta(seconds=90)
-TRUTH_FILES = ("truth.json", "truth.dev.json")
+OWN_TRUTH = "truth.json"
+TRUTH_FILES = (OWN_TRUTH, "truth.dev.json")
 
 
 class EvaluationError(Exception):
@@ -65,7 +66,7 @@ def cases(data: Path) -> list[Case]:
     Raises EvaluationError when there is none or one is malformed.
     """
     found = [_case(path, data) for path in sorted(data.rglob("case.json"))]
-    found += [_recorded(path) for path in sorted(data.rglob(TRUTH_FILES[0])) if _own_truth(path)]
+    found += [_recorded(path) for path in sorted(data.rglob(OWN_TRUTH)) if _own_truth(path)]
     if not found:
         raise EvaluationError(f"{data} holds no case: a case is a folder with case.json and a recording beside it.")
     return found
@@ -204,7 +205,7 @@ def known_causes(data: Path, held: Sequence[Case], named: Path | None = None) ->
     path = named or find_truth(data)
     known = truths(path) if path else {}
     for case in held:
-        own = case.folder / TRUTH_FILES[0]
+        own = case.folder / OWN_TRUTH
         if case.name not in known and own.is_file() and (told := _own_truth(own)):
             known[case.name] = {**told, "service": str(told.get("service")), "fault_type": str(told.get("fault"))}
     return known

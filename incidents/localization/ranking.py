@@ -205,12 +205,11 @@ def _grounds(verdict: Verdict, material: Material, view: TraceView, *, use: froz
         return None
     telling = {lead.finding.modality for lead in verdict.leads[order[0]] if lead.strength >= 1} - {Modality.CHANGES}
     entered = view.requests if view.after.any() and view.before.any() else (0, 0)
-    held = {Modality.METRICS: material.metrics[2], Modality.TRACES: material.spans[2], Modality.LOGS: material.lines[2]}
     return Grounds(
         first=verdict.totals[order[0]],
         second=verdict.totals[order[1]] if len(order) > 1 else 0.0,
         modalities=len(telling),
-        looked_at=frozenset(modality for modality in use if len(held[modality])),
+        looked_at=use - frozenset(_missing(material)),
         requests=min(entered) if Modality.TRACES in use else 0,
         has_baseline=bool(len(material.metrics[0]) or len(material.spans[0] or ()) or len(material.lines[0])),
     )

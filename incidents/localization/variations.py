@@ -60,7 +60,9 @@ def _lost_spans(material: Material) -> Material:
         return table.select(source.random(len(table)) >= LOST) if len(table) else table
 
     baseline, reference, incident = material.spans
-    return replace(material, spans=(spans(baseline) if baseline is not None else None, spans(reference), spans(incident)))
+    return replace(
+        material, spans=(spans(baseline) if baseline is not None else None, spans(reference), spans(incident))
+    )
 
 
 def _first_minute(material: Material) -> Material:

@@ -124,9 +124,7 @@ def _write_reliability(
     is_varied = any(one.variation for one in predictions)
     outcomes = calibration.told(
         [
-            calibration.Outcome(
-                one.case.system, one.ranking, one.services[:1] == (known[one.case.name]["service"],)
-            )
+            calibration.Outcome(one.case.system, one.ranking, one.services[:1] == (known[one.case.name]["service"],))
             for one in predictions
             # Among the variations there is each case "as it is" already.
             if one.case.name in known and (one.variation or not is_varied)

@@ -16,10 +16,16 @@ def ranking(*scores: float) -> Ranking:
 
 @pytest.mark.parametrize(
     "less",
-    [{"second": 4.0}, {"first": 2.0}, {"modalities": 1}, {"requests": 20}, {"requests": 0}],
+    [
+        dataclasses.replace(CLEAR, second=4.0),
+        dataclasses.replace(CLEAR, first=2.0),
+        dataclasses.replace(CLEAR, modalities=1),
+        dataclasses.replace(CLEAR, requests=20),
+        dataclasses.replace(CLEAR, requests=0),
+    ],
 )
-def test_less_to_go_by_is_less_sure(less: dict[str, float]) -> None:
-    assert confidence.confidence(dataclasses.replace(CLEAR, **less)) < confidence.confidence(CLEAR)
+def test_less_to_go_by_is_less_sure(less: Grounds) -> None:
+    assert confidence.confidence(less) < confidence.confidence(CLEAR)
 
 
 def test_confidences_fall_and_add_up_to_at_most_one() -> None:

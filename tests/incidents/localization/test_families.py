@@ -8,14 +8,10 @@ from incidents.localization.suspects import Family, Finding, Inner, Modality
 from tests.incidents.localization.shop import CALM, OUTAGE, Shop
 
 
-def lead(family: Family, strength: float, **place: str) -> Lead:
+def lead(family: Family, strength: float, *, operation: str = "") -> Lead:
     modality = Modality.METRICS if family is Family.RESOURCE else Modality.TRACES
-    return Lead(
-        Finding("orders", modality, place.pop("statistic", "x"), 0.0, 1.0, "1", strength, **place),
-        place.get("aspect", "own time"),
-        NO_ROWS,
-        family,
-    )
+    finding = Finding("orders", modality, "x", 0.0, 1.0, "1", strength, operation=operation)
+    return Lead(finding, "own time", NO_ROWS, family)
 
 
 @pytest.mark.parametrize(
