@@ -21,6 +21,11 @@ def load_chat_model(**_: object) -> None:
     """Import the language model's client in each process that answers soon after its start, so that the first answer does not wait for it."""
     if line.QUEUE not in current_app.amqp.queues.consume_from:
         return
+    load_soon()
+
+
+def load_soon() -> None:
+    """Import the language model's client in this process in a moment."""
     loading = Timer(CLIENT_LOADED_AFTER_SECONDS, chat_models.load)
     loading.daemon = True
     loading.start()

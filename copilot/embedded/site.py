@@ -40,6 +40,7 @@ class Plan:
     model_file: Path
     web_host: str
     web_port: int
+    answers_at_once: int = 0  # by a hosted model, which takes many; the others are answered one after the other
     variables: Mapping[str, str] = field(default_factory=dict)  # for our own processes
 
     @property
@@ -133,12 +134,15 @@ def _services(plan: Plan, elsewhere: set[str]) -> list[Component]:
 
 
 def _own(plan: Plan) -> list[Component]:
+    """Return our own processes. A hosted model answers many at once; one on this machine has its cores to share."""
+    chats = [Component(_chat_worker(plan), needs=("prepare", "valkey"))] if plan.answers_at_once else []
     prepare = _program("prepare", lambda: call_command("prepare"))
     return [
         Component(prepare, needs=("postgres",), once=True, start_seconds=300),
         Component(_web(plan), needs=("prepare", "valkey")),
         Component(_worker(plan, "worker", QUEUES, processes=1), needs=("prepare", "valkey")),
         Component(_worker(plan, "worker-answers", ANSWER_QUEUES, processes=2), needs=("prepare", "valkey")),
+        *chats,
         Component(_worker(plan, "worker-embed", (EMBED_QUEUE,), processes=1), needs=("prepare", "valkey", "chroma")),
         Component(_program("relay", lambda: call_command("relay", beat=True)), needs=("prepare", "valkey")),
     ]
@@ -179,6 +183,16 @@ def _worker(plan: Plan, name: str, queues: tuple[str, ...], *, processes: int) -
     return Program(
         name=name,
         command=lambda: call_command("worker", name=name, queues=",".join(queues), processes=processes),
+        ready=lambda: why_worker_is_silent(plan.broker_url, f"{name}@copilot"),
+        folder=ROOT,
+    )
+
+
+def _chat_worker(plan: Plan) -> Program:
+    name = "worker-chat"
+    return Program(
+        name=name,
+        command=lambda: call_command("worker", name=name, queues="chat", threads=plan.answers_at_once),
         ready=lambda: why_worker_is_silent(plan.broker_url, f"{name}@copilot"),
         folder=ROOT,
     )

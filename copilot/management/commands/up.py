@@ -23,7 +23,10 @@ from copilot.embedded.child import EmbeddedError, rotate_log
 from copilot.embedded.running import ComponentState, RunState, VarLock
 from copilot.embedded.site import Plan
 from copilot.embedded.supervisor import Supervisor
+from copilot.llm import providers
+from copilot.llm.purposes import Purpose
 
+HOSTED_ANSWERS_AT_ONCE = 20
 LEAST_FREE_BYTES = 300_000_000
 DETACHED_START_SECONDS = 300.0
 
@@ -40,10 +43,18 @@ def plan(*, port: int | None = None, no_llm: bool = False) -> Plan:
         chroma_url=settings.CHROMA_URL,
         llm=",".join(dict.fromkeys(each for named in models.values() for each in named.split(",") if each)),
         model_file=settings.LOCAL_LLM_FILE,
+        answers_at_once=0 if no_llm else _answers_at_once(),
         web_host=settings.WEB_HOST,
         web_port=web_port,
         variables={**models, "COPILOT_PORT": str(web_port), "COPILOT_VAR": str(settings.VAR_DIR)},
     )
+
+
+def _answers_at_once() -> int:
+    """Return how many questions are answered side by side by a process of their own: none while a model on this machine answers."""
+    choices = providers.choose(Purpose.CHAT)
+    is_hosted = bool(choices) and not any(choice.is_on_this_machine for choice in choices)
+    return HOSTED_ANSWERS_AT_ONCE if is_hosted else 0
 
 
 def _named_models(*, no_llm: bool = False) -> dict[str, str]:

@@ -5,10 +5,13 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import connections
 
+from copilot import tasks
 from copilot.celery import app
 from copilot.embedded import site
 
+SPARE_CONNECTIONS = 4  # beside one for each thread
 QUEUES = ",".join((*site.QUEUES, *site.ANSWER_QUEUES))
 
 
@@ -23,11 +26,23 @@ class Command(BaseCommand):
         parser.add_argument("--queues", default=QUEUES, help=f"which, separated by commas (default: {QUEUES})")
         parser.add_argument("--processes", type=int, default=2, help="how many tasks at once (default: 2)")
 
+        parser.add_argument(
+            "--threads",
+            type=int,
+            default=0,
+            help="how many tasks at once as threads of one process: for answers by a hosted model, which mostly wait for it",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
+        threads = options["threads"]
+        if threads:
+            connections.settings["default"]["OPTIONS"]["pool"]["max_size"] = threads + SPARE_CONNECTIONS
+            tasks.load_soon()
         worker = app.Worker(
             hostname=f"{options['name']}@copilot",
             queues=options["queues"],
-            concurrency=options["processes"],
+            pool="threads" if threads else "prefork",
+            concurrency=threads or options["processes"],
             without_gossip=True,
             without_mingle=True,
             loglevel="INFO",

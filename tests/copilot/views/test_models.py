@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from copilot.answers import feedback
 from copilot.llm import record, usage
 from copilot.llm.usage import CallUsage
 from copilot.models import Claim, Message
@@ -24,7 +25,13 @@ def answered() -> Message:
     for position, (verdict, by_model) in enumerate(verdicts):
         Claim.objects.create(message=message, position=position, text="x", verdict=verdict, by_model=by_model)
     good = CallUsage(
-        "openai:gpt-5", prompt_tokens=900, cached_tokens=400, output_tokens=100, first_token_seconds=0.5, seconds=2.0
+        "openai:gpt-5",
+        prompt_version="1-abc",
+        prompt_tokens=900,
+        cached_tokens=400,
+        output_tokens=100,
+        first_token_seconds=0.5,
+        seconds=2.0,
     )
     usage.record(good, purpose="chat", message=message, started_at=now)
     usage.record(good.failed("no answer"), purpose="chat", message=None, started_at=now)
@@ -33,9 +40,14 @@ def answered() -> Message:
 
 
 def test_only_what_the_model_wrote_counts_for_it(answered: Message) -> None:
+    mira = cast.mira()
+    for position, word in ((1, "right"), (2, "wrong"), (0, "useless")):
+        feedback.judge(answered.claims.get(position=position), user=mira, judgement=word, now=timezone.now())
     first, second = record.use_since(timezone.now() - timedelta(days=1))
     assert (first.model, first.calls, first.failed) == ("openai:gpt-5", 2, 1)
     assert (first.sentences, first.unsupported, first.struck) == (3, 2, 1)
+    assert (first.purpose, first.prompt_version) == ("chat", "1-abc")
+    assert (first.found_right, first.found_wrong, first.found_useless) == (1, 1, 0), "of code's sentence nothing counts"
     assert first.cost_usd is not None
     assert (second.model, second.cost_usd, second.unsupported_share) == ("mystery", None, None)
     (week,) = record.weeks_since(timezone.now() - timedelta(days=1))
