@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from incidents.detection.anomaly import AnomalyGroup, Episode
+from incidents.detection.anomaly import AnomalyGroup, Direction, Episode
 from incidents.detection.impact import Harm, Impact, impact_of, title_of
-from incidents.detection.signals import witness
+from incidents.detection.signals import SignalKind, meaning, witness
 
 # Two departures of one service belong together when they overlap or are this close.
 SAME_SERVICE_GAP = timedelta(minutes=3)
@@ -68,7 +68,7 @@ def group(episodes: Sequence[Episode], *, edges: Collection[tuple[str, str]]) ->
     odd = [pair for pair in judged if pair[1].harm is Harm.NONE]
     groups = []
     for members in _connected(harmful, topology):
-        opened_at = _opens_at(members)
+        opened_at = _opens_at(members, odd)
         if opened_at is not None:
             groups.append(_group(members, _joining(odd, members, topology), opened_at))
     return sorted(groups, key=lambda found: found.opened_at)
@@ -101,21 +101,39 @@ def _connected(pairs: Sequence[_Judged], topology: Topology) -> Iterable[list[_J
         yield sorted(members, key=lambda pair: pair[0].started_at)
 
 
-def _opens_at(members: Sequence[_Judged]) -> datetime | None:
+def _opens_at(members: Sequence[_Judged], odd: Sequence[_Judged]) -> datetime | None:
     """Return when the episodes detected so far were first enough to open an incident; None when they never are.
 
     Failing requests are enough alone. Slowness or missing traffic needs two witnesses, one of them for a service as a whole,
-    for one quantile of one operation wanders by itself.
+    for one quantile of one operation wanders by itself. A resource of a service whose requests are slow is a witness too: it is
+    measured apart from them.
     """
     witnesses: set[tuple[str, ...]] = set()
     service_wide = False
-    for episode, impact in sorted(members, key=lambda pair: pair[0].detected_at):
+    slow = {episode.key.service for episode, _ in members}
+    resources = [pair for pair in odd if pair[0].key.service in slow and _explains(pair[0], members)]
+    for episode, impact in sorted([*members, *resources], key=lambda pair: pair[0].detected_at):
         if impact.is_witness:
-            witnesses.add(witness(episode.key))
-            service_wide = service_wide or impact.service_wide
+            # All resources of a service are one witness: they are often one quantity in two units.
+            harmful = impact.harm > Harm.NONE
+            witnesses.add(witness(episode.key) if harmful else (episode.key.service,))
+            service_wide = service_wide or (harmful and impact.service_wide)
         if impact.harm is Harm.OPENS or (len(witnesses) >= 2 and service_wide):
             return episode.detected_at
     return None
+
+
+def _explains(resource: Episode, members: Sequence[_Judged]) -> bool:
+    """Say whether a resource went up in the time in which its own service's requests as a whole became slow."""
+    read_as = meaning(resource.key.name, resource.key.unit)
+    if read_as is None or read_as.kind is not SignalKind.RESOURCE or resource.direction is not Direction.UP:
+        return False
+    return any(
+        episode.key.service == resource.key.service
+        and impact.service_wide
+        and -RESOURCE_LEAD <= episode.started_at - resource.started_at <= NEIGHBOUR_GAP
+        for episode, impact in members
+    )
 
 
 def _joining(odd: Sequence[_Judged], members: Sequence[_Judged], topology: Topology) -> list[_Judged]:

@@ -131,9 +131,11 @@ def is_derived(key: SeriesKey) -> bool:
 def witness(key: SeriesKey) -> tuple[str, str, str]:
     """Return what series must share to be one witness: quantiles of one gauge are, those of a service's spans are not.
 
-    A gauge's p90, p95 and p99 come from one histogram of unknown size, and go astray together.
+    A gauge's p90, p95 and p99 come from one histogram of unknown size, and go astray together; so does one gauge seen from several
+    sides (what follows "|").
     """
-    name = key.name if is_derived(key) else re.sub(r"(^|[._])(p\d+|avg|mean|max|median)(?=[._|]|$)", "", key.name)
+    gauge = key.name.split("|", 1)[0]
+    name = key.name if is_derived(key) else re.sub(r"(^|[._])(p\d+|avg|mean|max|median)(?=[._]|$)", "", gauge)
     return key.service, key.attributes, name
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 # A blip of one or two samples never becomes an episode, however far out it is.
 FEWEST_SAMPLES = 3
+FEWEST_LONG_SAMPLES = 2
 # How long a departure must last otherwise; a critical one (most requests of somebody fail) needs the fewest samples only.
 SUSTAINED_SECONDS = 50.0
 # Quiet this long, and this many samples, ends an episode; silence (no samples) this long ends it as well.
@@ -43,7 +44,9 @@ class Tracker:
     """
 
     def __init__(self, rows: int, *, step: float) -> None:
-        self.needed = max(FEWEST_SAMPLES, math.ceil(SUSTAINED_SECONDS / step))
+        # A sample that tells of as long as a departure must last is no moment's whim: two of them are enough.
+        fewest = FEWEST_LONG_SAMPLES if step >= SUSTAINED_SECONDS else FEWEST_SAMPLES
+        self.needed = max(fewest, math.ceil(SUSTAINED_SECONDS / step))
         self.calm = max(CALM_SAMPLES, math.ceil(CALM_SECONDS / step))
         self.lost = max(LOST_STEPS, math.ceil(LOST_SECONDS / step))
         self.inside = np.zeros(rows, dtype=np.bool_)

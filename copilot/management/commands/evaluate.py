@@ -6,11 +6,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from copilot.management.evaluations import answers, conversations, detection, localization, templates
+from copilot.management.evaluations import answers, conversations, detection, localization, openings, templates
 
 SUBJECTS: dict[str, ModuleType] = {
     "detection": detection,
     "localization": localization,
+    "openings": openings,
     "templates": templates,
     "conversations": conversations,
     "answers": answers,

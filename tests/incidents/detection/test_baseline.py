@@ -148,7 +148,7 @@ def test_gauges_by_the_minute_are_judged_after_ten_samples() -> None:
     values = stepped(30, 0.2, start=12, length=10, factor=6)
     [episode] = found(stream(values, "process.cpu.utilization", step=60))
     assert episode.started_at == at(13 * 60)
-    assert episode.detected_at == at(15 * 60)
+    assert episode.detected_at == at(14 * 60)
     [late] = found(stream(values[5:], "process.cpu.utilization", step=60))
     assert late.started_at == at(11 * 60)  # its first ten samples, three of them odd, are what it is judged by
 

@@ -56,6 +56,21 @@ def test_an_odd_gauge_joins_what_harms_its_neighbour_even_if_it_was_first() -> N
     ]
 
 
+def test_a_resource_is_a_witness_of_its_own_services_slowness_alone_and_all_of_them_are_one() -> None:
+    [found] = group([slow("checkout"), gauge("checkout", started=20)], edges=EDGES)
+    assert found.opened_at == at(50)
+    assert not group([slow("checkout"), gauge("payments", started=20)], edges=EDGES)
+    assert not group([slow("checkout"), gauge("checkout", started=20, direction=Direction.DOWN)], edges=EDGES)
+    memory = episode("memory_usage_mib", service="checkout", peak=900.0, usual_high=300.0)
+    assert not group([slow("checkout", "duration_p99"), gauge("checkout"), memory], edges=EDGES)
+
+
+def test_one_gauge_seen_from_several_sides_is_one_witness() -> None:
+    sides = [slow("checkout", f"edge_latency_p50_s|from={side}") for side in ("storefront", "reports")]
+    assert not group(sides, edges=EDGES)
+    assert group([*sides, slow("checkout")], edges=EDGES)
+
+
 def test_one_slow_quantile_is_not_enough_and_two_witnesses_are() -> None:
     assert not group([slow("checkout")], edges=EDGES)
     assert not group([slow("checkout", "client_latency_p90_s"), slow("checkout", "client_latency_p95_s")], edges=EDGES)

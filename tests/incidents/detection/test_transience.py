@@ -28,9 +28,11 @@ def test_five_samples_of_ten_seconds_are_enough_and_one_usual_between_them_is_fo
     assert (run.started, run.confirmed) == (2, 7)
 
 
-def test_a_minute_wise_series_needs_three() -> None:
+def test_a_minute_wise_series_needs_two_for_each_sample_tells_of_a_minute() -> None:
     [run] = followed("..###....", step=60)
-    assert (run.started, run.confirmed, run.ended) == (2, 4, 5)
+    assert (run.started, run.confirmed, run.ended) == (2, 3, 5)
+    assert not followed("..#......", step=60)
+    assert not followed("..##.....", step=30)
 
 
 def test_a_critical_one_needs_three_whatever_the_step() -> None:
