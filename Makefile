@@ -36,8 +36,8 @@ model: setup # the local language model's file; without it the tests that need i
 test-programs:
 	@scripts/test-programs
 
-test: setup-dev model test-programs ## the whole test suite, with real services, a real browser and the real local model
-	@$(PY) -m pytest tests
+test: setup-dev model test-programs ## the whole test suite, with real services, a real browser and the real local model (WORKERS=1: one test at a time)
+	@$(PY) -m pytest tests --numprocesses $(or $(WORKERS),3)
 
 lint: setup-dev ## format, lint, types, import direction
 	@.venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && .venv/bin/lint-imports

@@ -1,4 +1,4 @@
-"""A pytest plugin: a private PostgreSQL and Valkey for each test run, and real servers and workers for the tests that ask for one.
+"""A pytest plugin: a private PostgreSQL and Valkey for each process that runs tests, and real servers and workers for the tests that ask for one.
 
 It is loaded by `-p tests.services` before Django reads its settings. Fixtures:
     chroma_url        a real Chroma server, started at its first use; settings.CHROMA_URL is this address
@@ -16,25 +16,34 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import randbelow
 from urllib.parse import quote
 
+import psycopg
 import pytest
+from psycopg import sql
 
 from copilot.embedded import addresses, model_server, postgres, running, site, valkey, vector_index
 from copilot.embedded.child import Child, Program
 
 ROOT = Path(__file__).resolve().parent.parent
+PORTS = range(10_000, 32_000)
 RUN = pytest.StashKey["Run"]()
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback that nobody listens on right now.
+
+    It is below those that the system gives to connections: until our server has started, which takes seconds, none of them takes it.
+    """
+    while True:
+        port = PORTS.start + randbelow(len(PORTS))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @dataclass
@@ -54,6 +63,17 @@ class Run:
             child.wait_until_ready(seconds=seconds)
         return child
 
+    def database_url(self, name: str) -> str:
+        return f"postgresql://{postgres.USER}@/{name}?host={quote(str(self.folder / 'sockets'))}"
+
+    def create_database(self, name: str, *, template: str) -> str:
+        """Copy a database that nobody is connected to; return the copy's URL."""
+        with psycopg.connect(self.database_url(postgres.DATABASE), autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+            )
+        return self.database_url(name)
+
     def close(self) -> None:
         if os.getpid() != self.owner:  # a fork of ours is not to end what we still use
             return
@@ -61,38 +81,48 @@ class Run:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def start_run() -> Run:
-    """Start PostgreSQL and Valkey in a new folder and name them in the environment."""
+def new_run() -> Run:
+    """Make a folder for this process, and name in the environment what the settings read from it."""
     folder = Path(tempfile.mkdtemp(prefix="copilot-tests-"))
     folder.chmod(0o711)  # PostgreSQL may run as another user: it passes, and sees nothing
     run = Run(folder)
     atexit.register(run.close)
-    cluster = postgres.prepare(data=folder / "postgres", sockets=folder / "sockets", durable=False)
-    database = run.start(postgres.program(cluster), wait=False)
-    broker = run.start(valkey.program(data=folder / "valkey", socket=folder / "valkey.sock", durable=False), wait=False)
-    database.wait_until_ready()
-    broker.wait_until_ready()
     (folder / "var" / "static").mkdir(parents=True)
     addresses.keep_ports(folder / "var", run.ports)
     os.environ.setdefault("COPILOT_LLM_FILE", str(ROOT / "var" / "models" / "qwen2.5-coder-1.5b-instruct-q4_k_m.gguf"))
-    os.environ.update(
-        DATABASE_URL=cluster.url(),
-        REDIS_URL=valkey.url(folder / "valkey.sock"),
-        CHROMA_URL=f"http://127.0.0.1:{run.ports['chroma']}",
-        COPILOT_VAR=str(folder / "var"),
-        SECRET_KEY="for-tests-only",
-        COPILOT_LLM="none",
-    )
+    os.environ.update(COPILOT_VAR=str(folder / "var"), SECRET_KEY="for-tests-only", COPILOT_LLM="none")
     for name in ("PROMETHEUS_URL", "COPILOT_OTLP_TOKEN", "COPILOT_DEBUG"):
         os.environ.pop(name, None)
     return run
 
 
+def start_services(run: Run) -> None:
+    """Start PostgreSQL and Valkey, and name them in the environment."""
+    folder = run.folder
+    cluster = postgres.prepare(data=folder / "postgres", sockets=folder / "sockets", durable=False)
+    database = run.start(postgres.program(cluster), wait=False)
+    broker = run.start(valkey.program(data=folder / "valkey", socket=folder / "valkey.sock", durable=False), wait=False)
+    database.wait_until_ready()
+    broker.wait_until_ready()
+    os.environ.update(
+        DATABASE_URL=cluster.url(),
+        REDIS_URL=valkey.url(folder / "valkey.sock"),
+        CHROMA_URL=f"http://127.0.0.1:{run.ports['chroma']}",
+    )
+
+
+def hands_out_tests(config: pytest.Config) -> bool:
+    """Whether this process only hands tests out to others (`-n`): each of them starts services of its own."""
+    return bool(getattr(config.known_args_namespace, "numprocesses", None)) and "PYTEST_XDIST_WORKER" not in os.environ
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    early_config.stash[RUN] = start_run()
+    run = early_config.stash[RUN] = new_run()
     # A terminated run still ends its services: the signal becomes an ordinary exit.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if not hands_out_tests(early_config):
+        start_services(run)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -166,8 +196,7 @@ def celery_worker(services: Run, django_db_setup: None) -> Callable[..., Child]:
         from django.db import connection
 
         if queues not in started:
-            sockets = services.folder / "sockets"
-            url = f"postgresql://{postgres.USER}@/{connection.settings_dict['NAME']}?host={quote(str(sockets))}"
+            url = services.database_url(connection.settings_dict["NAME"])
             started[queues] = services.start(celery_program(queues=queues, variables={"DATABASE_URL": url}))
         return started[queues]
 

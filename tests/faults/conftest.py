@@ -1,42 +1,13 @@
-"""Databases and process lines of their own for the fault tests, made quickly: each database is a copy of one that was migrated once."""
+"""Process lines of their own for the fault tests."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from urllib.parse import quote
 
 import httpx
-import psycopg
 import pytest
 
-from copilot.embedded import postgres
 from copilot.embedded.child import Child
 from tests.faults.line import Line
-from tests.services import ROOT, Run, free_port
-
-
-@pytest.fixture(scope="session")
-def new_database(services: Run) -> Callable[[str], str]:
-    """Call it with a name: a migrated, empty database; its URL is returned."""
-
-    def url(name: str) -> str:
-        return f"postgresql://{postgres.USER}@/{name}?host={quote(str(services.folder / 'sockets'))}"
-
-    def create(name: str, *more: str) -> None:
-        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} {' '.join(more)}")  # type: ignore[call-overload,unused-ignore]
-
-    create("faults_template")
-    environment = {**os.environ, "DATABASE_URL": url("faults_template")}
-    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(migrate, cwd=ROOT, env=environment, check=True, timeout=180)
-
-    def make(name: str) -> str:
-        create(name, "TEMPLATE faults_template")
-        return url(name)
-
-    return make
+from tests.services import Run, free_port
 
 
 @pytest.fixture(scope="session")

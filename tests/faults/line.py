@@ -1,6 +1,7 @@
 """The way of an alert, process by process: web server, relay, broker and workers, each started, doomed, killed and stopped by a test."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -150,8 +151,8 @@ class Line:
         assert child.exit_status == -9, self.logs()
 
     def kill(self, child: Child) -> None:
-        assert child.pid is not None
-        os.killpg(child.pid, 9)
+        if child.running:
+            os.killpg(child.pid or 0, signal.SIGKILL)
         child.stop()
 
     def logs(self) -> str:
@@ -159,8 +160,9 @@ class Line:
         return "\n".join(f"{log.name}: {log.read_text(errors='replace')[-1500:]}" for log in newest)
 
     def close(self) -> None:
+        """End all that runs, at once: what is under test has been seen by now."""
         for child in reversed(self.children):
-            child.stop()
+            self.kill(child)
 
     def _program(self, name: str, *command: str, **variables: str) -> Program:
         return Program(

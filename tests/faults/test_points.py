@@ -18,11 +18,11 @@ WORKER = (("claimed", "incident opened"), ("grouped", "finished"))
 
 @pytest.fixture
 def started(line: Line) -> Iterator[list[Child]]:
-    """Processes to stop after the test."""
+    """Processes to end after the test."""
     found: list[Child] = []
     yield found
     for child in found:
-        child.stop()
+        line.kill(child)
 
 
 def require_once(line: Line, fingerprint: str, *, deliveries: int = 1) -> None:

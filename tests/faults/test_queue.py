@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 import redis
 
-from copilot.embedded import postgres, valkey
+from copilot.embedded import valkey
 from copilot.embedded.child import Child, Program
 from incidents.intake import outbox
 from incidents.models import DeadLetter, OutboxMessage, Service
@@ -31,7 +30,7 @@ class Line:
         self.queue = f"faults{free_port()}"
         self.socket = folder / "valkey.sock"
         folder.mkdir(parents=True)
-        url = f"postgresql://{postgres.USER}@/{connection.settings_dict['NAME']}?host={quote(str(services.folder / 'sockets'))}"
+        url = services.database_url(connection.settings_dict["NAME"])
         self.variables = {"DATABASE_URL": url, "REDIS_URL": valkey.url(self.socket)}
         self.children: list[Child] = []
         self.broker = self.start_broker()
@@ -73,13 +72,13 @@ class Line:
         outbox.enqueue(task=f"tests.{task}", arguments=[number], queue=self.queue)
 
     def kill(self, child: Child) -> None:
-        assert child.pid is not None
-        os.killpg(child.pid, signal.SIGKILL)
+        if child.running:
+            os.killpg(child.pid or 0, signal.SIGKILL)
         child.stop()
 
     def close(self) -> None:
         for child in reversed(self.children):
-            child.stop()
+            self.kill(child)
 
     def logs(self) -> str:
         return "\n".join(f"{log.name}: {log.read_text()[-1500:]}" for log in sorted(self.folder.glob("*.log")))

@@ -1,18 +1,14 @@
 """The real web server on its own database, as an exporter meets it; and the fixed hour in which the tests' telemetry is recent."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 import httpx
-import psycopg
 import pytest
 
-from copilot.embedded import postgres
 from copilot.embedded.child import Child, Program
 from incidents.telemetry.store import HotStore
 from tests.services import ROOT, Run, free_port
@@ -46,19 +42,10 @@ def why_not(url: str) -> str | None:
 
 
 @pytest.fixture(scope="session")
-def start_site(services: Run) -> Iterator[Callable[..., Site]]:
-    """Call it with environment variables: a web server on a migrated database that all of them share."""
-    dsn = f"postgresql://{postgres.USER}@/intake?host={quote(str(services.folder / 'sockets'))}"
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute("CREATE DATABASE intake")
+def start_site(services: Run, new_database: Callable[[str], str]) -> Iterator[Callable[..., Site]]:
+    """Call it with environment variables: a web server on a database that all of them share."""
+    dsn = new_database("intake")
     variables = {"DATABASE_URL": dsn, "COPILOT_VAR": str(services.folder / "intake")}
-    subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0"],
-        cwd=ROOT,
-        env={**os.environ, **variables},
-        check=True,
-        timeout=120,
-    )
     HotStore(dsn).prepare()
 
     def start(**more: str) -> Site:

@@ -16,7 +16,7 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connections
 from django.utils import timezone
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from copilot import signin
 from tests import cast
@@ -34,6 +34,7 @@ ARGUMENTS = [
 ]
 AXE = Path(settings.BASE_DIR) / "node_modules" / "axe-core" / "axe.min.js"
 Result = TypeVar("Result")
+expect.set_options(timeout=20_000)  # other tests use the processors too
 
 
 class Site:
@@ -109,7 +110,7 @@ def mira(site: Site) -> User:
 
 
 @pytest.fixture
-def browser(site: Site) -> Iterator[Callable[..., BrowserContext]]:
+def browser() -> Iterator[Callable[..., BrowserContext]]:
     """Open a window: `browser(width=360, theme="dark")`. The journey fails on any script error or refused resource."""
     if CHROMIUM is None or not find_library("atomic"):
         pytest.skip("no Chromium or no libatomic (Playwright needs it): apt-get install chromium libatomic1, as root")
@@ -141,7 +142,7 @@ def _is_about_a_stopped_server(line: str) -> bool:
 
 
 @pytest.fixture
-def page(browser: Callable[..., BrowserContext], site: Site, mira: User) -> Page:
+def page(site: Site, browser: Callable[..., BrowserContext], mira: User) -> Page:
     """Mira's window, signed in, on the list."""
     opened = browser().new_page()
     site.sign_in(opened, mira)
