@@ -105,7 +105,8 @@ def house(line: Line) -> House:
 def numbers_until(page: ClientConnection, last: int) -> list[int]:
     found: list[int] = []
     while not found or found[-1] < last:
-        found += [event["number"] for event in json.loads(page.recv(timeout=60))["events"]]
+        frame = json.loads(page.recv(timeout=60))  # who is here comes in frames of its own
+        found += [event["number"] for event in frame.get("events", [])]
     return found
 
 
