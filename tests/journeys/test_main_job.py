@@ -36,7 +36,10 @@ def test_an_outage_is_explained_and_a_question_answered(
     number = cited.inner_text()
     cited.click()
     expect(page.locator(f"#{number}")).to_have_attribute("data-cited", "")
-    expect(page.locator(f"#{number}")).to_be_in_viewport()
+    beside = page.locator("#beside").get_by_role("heading", name=number)
+    expect(beside).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    expect(beside).to_be_hidden()
 
     field = page.get_by_label("Ask about this incident")
     field.fill("Is the database the cause?")
