@@ -4,13 +4,61 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Max
+
 from incidents.intake import matching
-from incidents.lifecycle import ACTIVE
+from incidents.lifecycle import ACTIVE, NotPossible
 from incidents.models import Alert, GroupingDecision, GroupingRule
 
 Key = tuple[tuple[str, str], ...]
 State = GroupingRule.State
 SHADOW_SHOWN = 2_000
+LABEL_LENGTH = 64
+MOST_LABELS = 5
+LONGEST_WINDOW = 24 * 60  # minutes
+
+
+def check(rule: GroupingRule) -> None:
+    """Return when the rule, saved or not, can be used. Raises NotPossible saying what to change."""
+    if not rule.name:
+        raise NotPossible("Give the rule a name: decisions name it.")
+    if not 1 <= rule.window_minutes <= LONGEST_WINDOW:
+        raise NotPossible(f"A window of {rule.window_minutes} minutes is not possible: 1 to {LONGEST_WINDOW}.")
+    if len(rule.group_by) > MOST_LABELS or any(len(label) > LABEL_LENGTH for label in rule.group_by):
+        raise NotPossible(f"Group by at most {MOST_LABELS} labels of at most {LABEL_LENGTH} characters each.")
+    if not rule.group_by and not rule.matchers:
+        raise NotPossible(
+            "Without matchers and labels every alert would be one incident: say which, or group by a label."
+        )
+
+
+def save(rule: GroupingRule, *, by: User) -> None:
+    """Save a rule; a new one is asked last. Raises NotPossible."""
+    check(rule)
+    if GroupingRule.objects.filter(name=rule.name).exclude(pk=rule.pk).exists():
+        raise NotPossible(f"There is a rule called “{rule.name}” already: choose another name.")
+    if rule._state.adding:
+        rule.created_by = by
+        rule.position = (GroupingRule.objects.aggregate(last=Max("position"))["last"] or 0) + 1
+    rule.save()
+
+
+def move(rule: GroupingRule, *, to: int) -> None:
+    """Ask the rule in the `to`-th place, counted from 0; before the first is first, behind the last is last."""
+    with transaction.atomic():
+        order = [
+            one for one in GroupingRule.objects.select_for_update().order_by("position", "pk") if one.pk != rule.pk
+        ]
+        order.insert(max(to, 0), rule)
+        for position, one in enumerate(order):
+            GroupingRule.objects.filter(pk=one.pk).update(position=position)
+
+
+def place_of(rule: GroupingRule) -> int:
+    """Return the rule's place in the order in which rules are asked, from 0."""
+    return list(GroupingRule.objects.order_by("position", "pk").values_list("pk", flat=True)).index(rule.pk)
 
 
 def active_rules() -> tuple[list[GroupingRule], list[GroupingRule]]:

@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.db import transaction
-from django.db.models import Max
+from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -15,15 +14,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from incidents import grouping
 from incidents.detection import affinity
+from incidents.grouping import rules
 from incidents.intake import matching
 from incidents.lifecycle import NotPossible, profiles
 from incidents.models import GroupingRule
 
 may_set_up = permission_required("incidents.manage_sources", raise_exception=True)
 
-NAME_LENGTH, LABEL_LENGTH = 100, 64
-MOST_LABELS = 5
-LONGEST_WINDOW = 24 * 60  # minutes
+NAME_LENGTH = 100
 SHADOW_DAYS = 7
 
 
@@ -81,12 +79,10 @@ def rule_save(request: HttpRequest) -> HttpResponse:
         return _page(request, rule=rule, problem=str(error), text=request.POST.get("matchers", ""))
     if request.POST.get("do") == "preview":
         return _page(request, rule=rule, preview=grouping.preview(rule, now=now))
-    if GroupingRule.objects.filter(name=rule.name).exclude(pk=rule.pk).exists():
-        return _page(request, rule=rule, problem=f"There is a rule called “{rule.name}” already: choose another name.")
-    if known is None:
-        rule.created_by_id = request.user.pk
-        rule.position = (GroupingRule.objects.aggregate(last=Max("position"))["last"] or 0) + 1
-    rule.save()
+    try:
+        rules.save(rule, by=get_object_or_404(User, pk=request.user.pk))
+    except NotPossible as error:
+        return _page(request, rule=rule, problem=str(error))
     messages.success(request, f"“{rule.name}” is saved: {rule.get_state_display()}.")
     return redirect("rule-list")
 
@@ -100,14 +96,7 @@ def rule_move(request: HttpRequest, pk: int) -> HttpResponse:
         rule.delete()
         messages.success(request, f"“{rule.name}” is deleted. What it decided stays.")
         return redirect("rule-list")
-    with transaction.atomic():
-        order = list(GroupingRule.objects.select_for_update().order_by("position", "pk"))
-        place = next(n for n, one in enumerate(order) if one.pk == pk)
-        other = place + (-1 if request.POST.get("do") == "up" else 1)
-        if 0 <= other < len(order):
-            order[place], order[other] = order[other], order[place]
-        for position, one in enumerate(order):
-            GroupingRule.objects.filter(pk=one.pk).update(position=position)
+    rules.move(rule, to=rules.place_of(rule) + (-1 if request.POST.get("do") == "up" else 1))
     return redirect("rule-list")
 
 
@@ -121,16 +110,7 @@ def _fill(rule: GroupingRule, request: HttpRequest) -> None:
     state = request.POST.get("state", "")
     rule.state = state if state in GroupingRule.State.values else GroupingRule.State.SHADOW
     rule.matchers = matching.parse(request.POST.get("matchers", ""))
-    if not rule.name:
-        raise NotPossible("Give the rule a name: decisions name it.")
-    if not 1 <= rule.window_minutes <= LONGEST_WINDOW:
-        raise NotPossible(f"A window of “{minutes[:10]}” minutes is not possible: 1 to {LONGEST_WINDOW}.")
-    if len(rule.group_by) > MOST_LABELS or any(len(label) > LABEL_LENGTH for label in rule.group_by):
-        raise NotPossible(f"Group by at most {MOST_LABELS} labels of at most {LABEL_LENGTH} characters each.")
-    if not rule.group_by and not rule.matchers:
-        raise NotPossible(
-            "Without matchers and labels every alert would be one incident: say which, or group by a label."
-        )
+    rules.check(rule)
 
 
 def _page(

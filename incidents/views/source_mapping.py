@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from incidents.intake import source_listing, tokens
+from incidents.intake import source_listing, sources
 from incidents.intake.alerts import read_again
 from incidents.intake.documents import MalformedDocument, mask_document, read_json
 from incidents.intake.formats import Delivery, generic
@@ -20,15 +20,6 @@ from incidents.intake.refusals import Refused
 from incidents.models import AlertSource, RawEvent
 
 may_manage = permission_required("incidents.manage_sources", raise_exception=True)
-
-
-def has_mapping(source: AlertSource) -> bool:
-    """Whether the source is of a kind whose fields have to be found."""
-    return source.kind in (AlertSource.Kind.GENERIC, AlertSource.Kind.GENERIC_CHANGE)
-
-
-def _fields(source: AlertSource) -> Mapping[str, str]:
-    return generic.CHANGE_FIELDS if source.kind == AlertSource.Kind.GENERIC_CHANGE else generic.ALERT_FIELDS
 
 
 def sample_of(source: AlertSource, number: str = "") -> RawEvent | None:
@@ -41,7 +32,7 @@ def fields_of(
     source: AlertSource, mapping: Mapping[str, str], *, now: datetime, sample: str = ""
 ) -> list[dict[str, Any]]:
     """Return, field by field, the expression and what it finds in the sample, or what is wrong."""
-    kept = {name: mapping.get(name, "").strip() for name in _fields(source)}
+    kept = {name: mapping.get(name, "").strip() for name in sources.fields_of(source)}
     raw = sample_of(source, sample)
     shown: dict[str, generic.Field] = {}
     if raw is not None:
@@ -56,7 +47,7 @@ def fields_of(
         {
             "name": name,
             "expression": expression,
-            "default": _fields(source)[name],
+            "default": sources.fields_of(source)[name],
             "error": _fault(expression, name, source) or (shown[name].error if name in shown else ""),
             "value": shown[name].value if name in shown else "",
         }
@@ -66,7 +57,7 @@ def fields_of(
 
 def _fault(expression: str, name: str, source: AlertSource) -> str:
     try:
-        generic.checked({name: expression}, fields=_fields(source))
+        generic.checked({name: expression}, fields=sources.fields_of(source))
     except generic.BadExpression as error:
         return str(error)
     return ""
@@ -87,12 +78,11 @@ def source_mapping_save(request: HttpRequest, pk: int) -> HttpResponse:
     """Keep a mapping; one with an expression that is none is refused, and the editor says which."""
     source = _generic_source(pk)
     try:
-        source.mapping = generic.checked(_given(request, source), fields=_fields(source))
-    except generic.BadExpression as error:
+        sources.set_mapping(source, _given(request, source))
+    except sources.BadSource as error:
         messages.error(request, f"Not saved. {error}")
         return redirect("source-page", pk=pk)
-    source.save(update_fields=["mapping"])
-    tokens.forget()
+    sources.save(source)
     messages.success(
         request, "The mapping is saved. Deliveries from now on are read with it; earlier ones can be read again."
     )
@@ -131,13 +121,13 @@ def source_delivery_again(request: HttpRequest, pk: int, delivery_id: int) -> Ht
 
 def _generic_source(pk: int) -> AlertSource:
     source = get_object_or_404(AlertSource, pk=pk)
-    if not has_mapping(source):
+    if not sources.has_mapping(source):
         raise Http404(f"{source.name} needs no mapping: its format is known.")
     return source
 
 
 def _given(request: HttpRequest, source: AlertSource) -> dict[str, str]:
-    return {name: request.POST.get(f"map-{name}", "").strip() for name in _fields(source)}
+    return {name: request.POST.get(f"map-{name}", "").strip() for name in sources.fields_of(source)}
 
 
 def _indented(body: str) -> str:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
@@ -10,50 +9,31 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from incidents.intake import signatures, source_listing, tokens
+from incidents.intake import source_listing, sources, tokens
 from incidents.models import AlertSource, SourceToken
-from incidents.views.source_mapping import fields_of, has_mapping, sample_of
+from incidents.views.source_mapping import fields_of, sample_of
 from incidents.views.source_snippets import snippet
 
 may_manage = permission_required("incidents.manage_sources", raise_exception=True)
-MOST_TOKENS = 5  # valid at once, while one replaces another
-MOST_SECRETS = 2
-
-
-class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A new source."""
-
-    class Meta:
-        model = AlertSource
-        fields = ("name", "kind")
-
-
-class ChangeForm(forms.ModelForm):  # type: ignore[type-arg]
-    """What can be changed of one: its kind cannot, because its alerts are known by what that kind says."""
-
-    most_per_minute = forms.IntegerField(min_value=1, max_value=1_000_000)
-
-    class Meta:
-        model = AlertSource
-        fields = ("name", "most_per_minute", "is_enabled")
 
 
 @may_manage
 @require_GET
 def source_list(request: HttpRequest) -> HttpResponse:
     """Every source and how it is doing, and how to add one."""
-    return _list(request, SourceForm())
+    return _list(request)
 
 
 @may_manage
 @require_POST
 def source_add(request: HttpRequest) -> HttpResponse:
     """Add a source and show its token, this once."""
-    form = SourceForm(request.POST, instance=AlertSource(created_at=timezone.now()))
-    if not form.is_valid():
-        return _list(request, form)
-    source = form.save()
-    return _page(request, source, token=tokens.issue(source, now=timezone.now()))
+    name, kind = request.POST.get("name", ""), request.POST.get("kind", "")
+    try:
+        source, token = sources.add(name=name, kind=kind, now=timezone.now())
+    except sources.BadSource as error:
+        return _list(request, problem=str(error), name=name, kind=kind)
+    return _page(request, source, token=token)
 
 
 @may_manage
@@ -68,11 +48,14 @@ def source_page(request: HttpRequest, pk: int) -> HttpResponse:
 def source_change(request: HttpRequest, pk: int) -> HttpResponse:
     """Rename a source, switch it off or on, or change how much it may send."""
     source = get_object_or_404(AlertSource, pk=pk)
-    form = ChangeForm(request.POST, instance=source)
-    if not form.is_valid():
-        return _page(request, AlertSource.objects.get(pk=pk), form=form)
-    form.save()
-    tokens.forget()
+    most = request.POST.get("most_per_minute", "")
+    try:
+        sources.rename(source, request.POST.get("name", ""))
+        sources.set_limit(source, int(most) if most.isdecimal() and len(most) < 10 else 0)
+    except sources.BadSource as error:
+        return _page(request, AlertSource.objects.get(pk=pk), problem=str(error))
+    source.is_enabled = "is_enabled" in request.POST
+    sources.save(source)
     messages.success(request, f"{source.name} is saved.")
     return redirect("source-page", pk=pk)
 
@@ -82,10 +65,12 @@ def source_change(request: HttpRequest, pk: int) -> HttpResponse:
 def source_token_add(request: HttpRequest, pk: int) -> HttpResponse:
     """Make a further token and show it, this once; the others stay valid until they are revoked."""
     source = get_object_or_404(AlertSource, pk=pk)
-    if source.tokens.filter(revoked_at=None).count() >= MOST_TOKENS:
-        messages.error(request, f"{MOST_TOKENS} tokens are valid already: revoke one that is not used any more.")
+    try:
+        token = sources.add_token(source, now=timezone.now())
+    except sources.BadSource as error:
+        messages.error(request, str(error))
         return redirect("source-page", pk=pk)
-    return _page(request, source, token=tokens.issue(source, now=timezone.now()))
+    return _page(request, source, token=token)
 
 
 @may_manage
@@ -105,14 +90,8 @@ def source_signing(request: HttpRequest, pk: int) -> HttpResponse:
     source = get_object_or_404(AlertSource, pk=pk)
     what = request.POST.get("what", "")
     if what == "add":
-        secret = signatures.new_secret()
-        source.signing_secrets = [tokens.seal(secret), *source.signing_secrets][:MOST_SECRETS]
-        source.save(update_fields=["signing_secrets"])
-        tokens.forget()
-        return _page(request, source, secret=secret)
-    source.signing_secrets = source.signing_secrets[:1] if what == "forget-old" else []
-    source.save(update_fields=["signing_secrets"])
-    tokens.forget()
+        return _page(request, source, secret=sources.add_signing_secret(source))
+    sources.forget_signing_secrets(source, keep_newest=what == "forget-old")
     messages.success(
         request,
         "The older signing secret is forgotten." if what == "forget-old" else "Deliveries need no signature any more.",
@@ -120,20 +99,22 @@ def source_signing(request: HttpRequest, pk: int) -> HttpResponse:
     return redirect("source-page", pk=pk)
 
 
-def _list(request: HttpRequest, form: SourceForm) -> HttpResponse:
+def _list(request: HttpRequest, *, problem: str = "", name: str = "", kind: str = "") -> HttpResponse:
     now = timezone.now()
     context = {
         "rows": source_listing.rows(now=now),
         "states": source_listing.STATE_WORDS,
         "unknown": source_listing.unknown_senders(now=now),
-        "form": form,
+        "problem": problem,
+        "name": name,
+        "kind": kind,
         "kinds": AlertSource.Kind.choices,
     }
-    return render(request, "incidents/sources.html", context, status=400 if form.errors else 200)
+    return render(request, "incidents/sources.html", context, status=400 if problem else 200)
 
 
 def _page(
-    request: HttpRequest, source: AlertSource, *, token: str = "", secret: str = "", form: ChangeForm | None = None
+    request: HttpRequest, source: AlertSource, *, token: str = "", secret: str = "", problem: str = ""
 ) -> HttpResponse:
     now = timezone.now()
     host = f"{request.scheme}://{request.get_host()}"
@@ -147,9 +128,9 @@ def _page(
         "tokens": source.tokens.all()[:20],
         "refusals": source_listing.refusals(source, now=now),
         "deliveries": source_listing.deliveries(source),
-        "form": form or ChangeForm(instance=source),
+        "problem": problem,
         "is_new": not source.last_received_at,
     }
-    if has_mapping(source):
+    if sources.has_mapping(source):
         context |= {"fields": fields_of(source, dict(source.mapping), now=now), "sample": sample_of(source)}
-    return render(request, "incidents/source.html", context, status=400 if form is not None else 200)
+    return render(request, "incidents/source.html", context, status=400 if problem else 200)

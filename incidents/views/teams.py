@@ -1,12 +1,10 @@
 """Teams: who is in one, when they work, and which services they own."""
 
-from datetime import time
 from zoneinfo import available_timezones
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
-from django.db import transaction
 from django.db.models import Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -14,14 +12,14 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from incidents import catalog
 from incidents.lifecycle import NotPossible
 from incidents.models import Service, Team
 
 may_see = permission_required("incidents.view_incident", raise_exception=True)
 may_set_up = permission_required("incidents.manage_sources", raise_exception=True)
 
-NAME_LENGTH = 100
-MOST_SERVICES, MOST_PEOPLE = 1_000, 1_000
+MOST_PEOPLE = 1_000
 
 
 @may_see
@@ -46,22 +44,18 @@ def team_save(request: HttpRequest) -> HttpResponse:
     """Save a team with its members and services, new or known."""
     given = request.POST.get("pk", "")
     team = get_object_or_404(Team, pk=int(given[:18])) if given.isdigit() else Team()
+    wanted = catalog.WantedTeam(
+        name=request.POST.get("name", ""),
+        time_zone=request.POST.get("time_zone", "UTC"),
+        works_from=request.POST.get("works_from", ""),
+        works_until=request.POST.get("works_until", ""),
+        members=User.objects.filter(pk__in=_numbers(request, "member"), is_active=True),
+        services=request.POST.get("services", "").split(","),
+    )
     try:
-        _fill(team, request)
+        catalog.save_team(team, wanted, now=timezone.now())
     except NotPossible as error:
         return _page(request, team=team, problem=str(error))
-    now = timezone.now()
-    people = User.objects.filter(pk__in=_numbers(request, "member"), is_active=True)
-    names = {" ".join(name.split())[:200] for name in request.POST.get("services", "").split(",") if name.strip()}
-    with transaction.atomic():
-        team.save()
-        team.members.set(people)
-        Service.objects.bulk_create(
-            [Service(name=name, first_seen_at=now, last_seen_at=now) for name in sorted(names)[:MOST_SERVICES]],
-            ignore_conflicts=True,
-        )
-        Service.objects.filter(owner=team).exclude(name__in=names).update(owner=None)
-        Service.objects.filter(name__in=names).update(owner=team)
     messages.success(request, f"Team {team} is saved.")
     return redirect("team-list")
 
@@ -74,22 +68,6 @@ def team_delete(request: HttpRequest, pk: int) -> HttpResponse:
     team.delete()
     messages.success(request, f"Team {team.name} is deleted; its services and incidents belong to no team now.")
     return redirect("team-list")
-
-
-def _fill(team: Team, request: HttpRequest) -> None:
-    team.name = " ".join(request.POST.get("name", "").split())[:NAME_LENGTH]
-    team.time_zone = request.POST.get("time_zone", "UTC").strip()
-    if not team.name:
-        raise NotPossible("Give the team a name.")
-    if Team.objects.filter(name=team.name).exclude(pk=team.pk).exists():
-        raise NotPossible(f"There is a team called “{team.name}” already.")
-    if team.time_zone not in available_timezones():
-        raise NotPossible(f"“{team.time_zone[:50]}” is no time zone; write it as Europe/Berlin.")
-    try:
-        team.works_from = time.fromisoformat(request.POST.get("works_from", ""))
-        team.works_until = time.fromisoformat(request.POST.get("works_until", ""))
-    except ValueError as error:
-        raise NotPossible("Office hours are written as 09:00 and 17:00.") from error
 
 
 def _numbers(request: HttpRequest, name: str) -> list[int]:

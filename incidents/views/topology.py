@@ -12,6 +12,8 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from incidents import catalog
+from incidents.lifecycle import NotPossible
 from incidents.models import Service, ServiceEdge
 
 may_see = permission_required("incidents.view_incident", raise_exception=True)
@@ -19,7 +21,7 @@ may_set_up = permission_required("incidents.manage_sources", raise_exception=Tru
 
 MOST_DRAWN, MOST_LISTED = 60, 1_000
 COLUMN, ROW, WIDTH, HEIGHT, MARGIN = 200, 56, 150, 36, 12
-NAME_LENGTH, LABEL_LENGTH = 200, 20
+LABEL_LENGTH = 20
 Edge = tuple[str, str]
 
 
@@ -81,22 +83,17 @@ def topology(request: HttpRequest) -> HttpResponse:
 @require_POST
 def edge_add(request: HttpRequest) -> HttpResponse:
     """Say that one service calls another, though spans do not show it."""
-    names = [" ".join(request.POST.get(end, "").split())[:NAME_LENGTH] for end in ("caller", "callee")]
-    if not all(names) or names[0] == names[1]:
-        messages.error(request, "Name two different services: who calls, and who is called.")
+    try:
+        edge = catalog.set_call(
+            request.POST.get("caller", ""),
+            request.POST.get("callee", ""),
+            origin=ServiceEdge.Origin.ADDED,
+            now=timezone.now(),
+        )
+    except NotPossible as error:
+        messages.error(request, str(error))
         return redirect("topology")
-    now = timezone.now()
-    caller, callee = (
-        Service.objects.get_or_create(name=name, defaults={"first_seen_at": now, "last_seen_at": now})[0]
-        for name in names
-    )
-    ServiceEdge.objects.update_or_create(
-        caller=caller,
-        callee=callee,
-        defaults={"origin": ServiceEdge.Origin.ADDED},
-        create_defaults={"origin": ServiceEdge.Origin.ADDED, "last_seen_at": now},
-    )
-    messages.success(request, f"{caller} → {callee} holds from now on.")
+    messages.success(request, f"{edge} holds from now on.")
     return redirect("topology")
 
 
