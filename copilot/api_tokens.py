@@ -14,7 +14,7 @@ from copilot.models import ApiToken
 SCOPES = {
     "read": "read everything that you may read",
     "respond": "work on incidents: acknowledge, note, assign, merge",
-    "manage": "set up services, teams and silences",
+    "manage": "set up sources, services, teams and grouping rules",
 }
 PREFIX = "cpa_"
 LIFETIMES_DAYS = (1, 30, 90, 365)

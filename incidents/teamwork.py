@@ -24,6 +24,7 @@ from incidents.models import (
 Role = IncidentRole.Role
 TASK_LENGTH, TEXT_LENGTH, UPDATE_LENGTH = 300, 500, 10_000
 MOST_TASKS = 200
+MOST_CHANNELS, MOST_WATCHES = 10, 100  # of one person
 MOST_TOLD = 1_000  # people told of one entry
 DELIVER = "incidents.tasks.deliver"
 RING = "copilot.tasks.ring"
@@ -124,11 +125,15 @@ def publish_update(incident: Incident, *, text: str, by: str, now: datetime) -> 
 def watch(
     user: User, *, now: datetime, incident: Incident | None = None, service: str = "", at_least_severity: int = 4
 ) -> Watch:
-    """Let somebody follow an incident, or every one of a service (or of all) that is at least so grave."""
+    """Let somebody follow an incident, or every one of a service (or of all) that is at least so grave. Raises NotPossible for too many."""
+    service = " ".join(service.split())[:200]
+    known = user.watches.filter(incident=incident, service=service)
+    if user.watches.count() >= MOST_WATCHES and not known.exists():
+        raise NotPossible(f"You follow {MOST_WATCHES} things already: stop following some.")
     found, _ = Watch.objects.update_or_create(
         user=user,
         incident=incident,
-        service=service[:200],
+        service=service,
         defaults={"at_least_severity": at_least_severity},
         create_defaults={"at_least_severity": at_least_severity, "created_at": now},
     )
@@ -192,7 +197,10 @@ def mark_read(user: User, *, now: datetime) -> int:
 
 
 def add_channel(user: User, *, kind: str, target: str, now: datetime) -> NotificationChannel:
-    """Let somebody be told by e-mail or webhook too; `target` was checked by the caller. The same twice is one."""
+    """Let somebody be told by e-mail or webhook too; `target` was checked by the caller. The same twice is one. Raises NotPossible for too many."""
+    known = user.notification_channels.filter(kind=kind, target=target)
+    if user.notification_channels.count() >= MOST_CHANNELS and not known.exists():
+        raise NotPossible(f"You have {MOST_CHANNELS} channels already: remove one first.")
     channel, _ = NotificationChannel.objects.get_or_create(
         user=user, kind=kind, target=target, defaults={"created_at": now}
     )

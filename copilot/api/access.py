@@ -37,6 +37,7 @@ class Needs(HttpBearer):
 
 READ = Needs("read", "incidents.view_incident")
 RESPOND = Needs("respond", "incidents.respond_to_incident")
+FOLLOW = Needs("respond", "incidents.view_incident")  # one's own notifications
 SILENCE = Needs("respond", "incidents.silence_alerts")
 READ_RUNBOOKS = Needs("read", "runbooks.view_document")
 READ_SOURCES = Needs("read", "incidents.manage_sources")

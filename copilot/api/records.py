@@ -1,4 +1,4 @@
-"""What incidents are made of and where it comes from: alerts, changes, silences, sources, services, teams."""
+"""What incidents are made of: alerts and changes; and what keeps alerts quiet."""
 
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,8 @@ from django.http import Http404, HttpRequest
 from django.utils import timezone
 from ninja import Field, Query, Router, Schema, Status
 
-from copilot.api.access import READ, READ_SOURCES, SILENCE, person
+from copilot.api.access import READ, SILENCE, person
+from copilot.api.matchers import matchers_of
 from copilot.api.paging import Paging, answer, page
 from copilot.api.problems import Problem
 from copilot.api.shapes import (
@@ -17,17 +18,13 @@ from copilot.api.shapes import (
     ChangeShape,
     PageShape,
     ProblemShape,
-    ServiceShape,
     SilenceBody,
     SilenceShape,
-    SourceShape,
-    TeamShape,
 )
-from incidents.intake import matching
-from incidents.models import Alert, AlertSource, Change, Incident, Service, Silence, Team
+from incidents.models import Alert, Change, Incident, Silence
 from incidents.noise import silences
 
-router = Router(tags=["alerts and services"])
+router = Router(tags=["alerts and changes"])
 
 
 class AlertFilter(Schema):
@@ -100,7 +97,7 @@ def set_silence(request: HttpRequest, body: SilenceBody) -> Any:
     wanted = silences.Wanted(
         kind=body.kind,
         reason=body.reason,
-        matchers=_matchers(body.matchers),
+        matchers=matchers_of(body.matchers),
         starts_at=body.starts_at or now,
         ends_at=body.ends_at,
     )
@@ -119,36 +116,6 @@ def end_silence(request: HttpRequest, silence_id: int) -> Any:
         raise Http404(f"There is no silence {silence_id}.")
     silences.end(found, now=timezone.now())
     return Status(204, None)
-
-
-@router.get("/sources", auth=READ_SOURCES, response={200: PageShape[SourceShape], REFUSALS: ProblemShape})
-def list_sources(request: HttpRequest, paging: Query[Paging]) -> Any:
-    """List where alerts and changes come from, without any secret."""
-    return answer(page(request, AlertSource.objects.all(), paging), _source)
-
-
-@router.get("/services", auth=READ, response={200: PageShape[ServiceShape], REFUSALS: ProblemShape})
-def list_services(request: HttpRequest, paging: Query[Paging]) -> Any:
-    """List services with whom they call."""
-    found = Service.objects.select_related("owner").prefetch_related("calls__callee")
-    return answer(page(request, found, paging), _service)
-
-
-@router.get("/teams", auth=READ, response={200: PageShape[TeamShape], REFUSALS: ProblemShape})
-def list_teams(request: HttpRequest, paging: Query[Paging]) -> Any:
-    """List teams with their people."""
-    return answer(page(request, Team.objects.prefetch_related("members"), paging), _team)
-
-
-def _matchers(given: dict[str, str]) -> dict[str, str]:
-    """Return the matchers, checked as those that people write. Raises Problem (422)."""
-    try:
-        found = matching.parse("\n".join(f"{label}={value}" for label, value in given.items()))
-    except matching.BadMatcher as error:
-        raise Problem(422, str(error)) from error
-    if found != given:
-        raise Problem(422, "A label holds no =, neither it nor its value a line break, quotes or blanks at an end.")
-    return found
 
 
 def _visible_alerts(request: HttpRequest) -> QuerySet[Alert]:
@@ -173,30 +140,3 @@ def _change(change: Change) -> ChangeShape:
 def _silence(silence: Silence) -> SilenceShape:
     plain = {name: getattr(silence, name) for name in SilenceShape.model_fields if name != "created_by"}
     return SilenceShape(created_by=silence.created_by.get_username() if silence.created_by else None, **plain)
-
-
-def _source(source: AlertSource) -> SourceShape:
-    plain = {name: getattr(source, name) for name in SourceShape.model_fields if name != "is_signed"}
-    return SourceShape(is_signed=bool(source.signing_secrets), **plain)
-
-
-def _service(service: Service) -> ServiceShape:
-    return ServiceShape(
-        name=service.name,
-        environment=service.environment,
-        team=service.team,
-        owner=service.owner.name if service.owner else None,
-        version=service.version,
-        calls=sorted(edge.callee.name for edge in service.calls.all() if edge.origin != "removed"),
-        last_seen_at=service.last_seen_at,
-    )
-
-
-def _team(team: Team) -> TeamShape:
-    return TeamShape(
-        name=team.name,
-        members=sorted(member.get_username() for member in team.members.all()),
-        time_zone=team.time_zone,
-        works_from=team.works_from.isoformat(timespec="minutes"),
-        works_until=team.works_until.isoformat(timespec="minutes"),
-    )

@@ -19,6 +19,7 @@ from copilot.models import ApiToken, IdempotentReply
 
 KEPT = timedelta(days=1)
 LONGEST_KEY = 200
+SHOWN_ONCE = ("token", "signing_secret")  # fields that are kept nowhere, so not in the repeated answer either
 View = Callable[..., HttpResponse]
 
 
@@ -82,13 +83,21 @@ def _once(request: HttpRequest, key: str, act: Callable[[], HttpResponse]) -> Ht
             if answer.status_code >= 400:
                 transaction.set_rollback(True)  # nothing was done; the key may be used again
                 return answer
-            body = json.loads(answer.content) if answer.content else None
+            body = _without_secrets(json.loads(answer.content)) if answer.content else None
             IdempotentReply.objects.filter(pk=reply.pk).update(status=answer.status_code, body=body)
     except OperationalError as error:
         if "lock timeout" not in str(error):
             raise
         return problem(409, "A request with this Idempotency-Key is still being worked on.", retry_after=5)
     return answer
+
+
+def _without_secrets(body: Any) -> Any:
+    return (
+        {name: None if name in SHOWN_ONCE else value for name, value in body.items()}
+        if isinstance(body, dict)
+        else body
+    )
 
 
 def _again(reply: IdempotentReply, *, asked: str) -> HttpResponse:

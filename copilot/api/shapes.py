@@ -224,41 +224,6 @@ class SilenceBody(Schema):
     ends_at: datetime
 
 
-class SourceShape(Schema):
-    """Where alerts and changes come from; never its secrets."""
-
-    id: int
-    name: str
-    kind: str
-    is_enabled: bool
-    is_signed: bool
-    most_per_minute: int
-    created_at: datetime
-    last_received_at: datetime | None
-
-
-class ServiceShape(Schema):
-    """A monitored service."""
-
-    name: str
-    environment: str
-    team: str
-    owner: str | None
-    version: str
-    calls: list[str]
-    last_seen_at: datetime
-
-
-class TeamShape(Schema):
-    """A team, its people and its office hours."""
-
-    name: str
-    members: list[str]
-    time_zone: str
-    works_from: str
-    works_until: str
-
-
 class RunbookShape(Schema):
     """A document with its approved text, without one its newest."""
 

@@ -5,7 +5,7 @@ from django.urls import URLPattern
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
-from copilot.api import incidents, knowledge, problems, records, trends, work
+from copilot.api import catalog, incidents, knowledge, notifications, problems, records, rules, sources, trends, work
 from copilot.api.access import NOBODY_YET
 from copilot.api.replies import around
 from copilot.api.throttle import TokenThrottle
@@ -26,8 +26,8 @@ api = NinjaAPI(
     throttle=[TokenThrottle(a_minute=REQUESTS_A_MINUTE)],
 )
 problems.install(api)
-for router in (work.router, incidents.router, records.router, knowledge.router, trends.router):
-    api.add_router("", router)
+for part in (work, incidents, records, sources, catalog, rules, notifications, knowledge, trends):
+    api.add_router("", part.router)
 
 
 def addresses() -> tuple[list[URLPattern], str, str]:

@@ -147,7 +147,10 @@ def watch(request: HttpRequest, pk: int) -> HttpResponse:
     incident = incident_of(request, pk)
     me = get_object_or_404(User, pk=request.user.pk)
     if request.POST.get("watch") == "1":
-        teamwork.watch(me, incident=incident, now=timezone.now())
+        try:
+            teamwork.watch(me, incident=incident, now=timezone.now())
+        except NotPossible as error:
+            messages.error(request, str(error))
     else:
         teamwork.unwatch(me, incident=incident)
     return redirect("incident-page", pk=pk)
