@@ -8,6 +8,7 @@ import json
 import smtplib
 import socket
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -78,7 +79,7 @@ def deliver(notification_id: int, *, now: datetime) -> bool:
     ).update(attempts=F("attempts") + 1, try_at=None, failure="")
     if not claimed:
         return False
-    notification = Notification.objects.select_related("channel", "incident", "user").get(pk=notification_id)
+    notification = Notification.objects.select_related("channel", "incident", "source", "user").get(pk=notification_id)
     try:
         _send(notification)
     except NotDelivered as error:
@@ -117,7 +118,8 @@ def _send(notification: Notification) -> None:
 
 
 def _email(notification: Notification, channel: NotificationChannel) -> None:
-    subject = " ".join(f"[{notification.incident.reference}] {notification.text}".split())[:150]
+    about = notification.incident.reference if notification.incident else "Co-pilot"
+    subject = " ".join(f"[{about}] {notification.text}".split())[:150]
     message = EmailMessage(
         subject=subject, body=f"{notification.text}\n\n{_address(notification)}\n", to=[channel.target]
     )
@@ -135,21 +137,7 @@ def _email(notification: Notification, channel: NotificationChannel) -> None:
 def _webhook(notification: Notification, channel: NotificationChannel) -> None:
     """POST the notification, signed as Standard Webhooks does (https://www.standardwebhooks.com), to the address that was resolved and checked."""
     host, port, address = _resolved(channel.target)
-    incident = notification.incident
-    body = json.dumps(
-        {
-            "type": "incident.notification",
-            "timestamp": notification.created_at.isoformat(),
-            "data": {
-                "incident": incident.reference,
-                "title": incident.title,
-                "severity": incident.severity,
-                "status": incident.status,
-                "text": notification.text,
-                "url": _address(notification),
-            },
-        }
-    ).encode()
+    body = json.dumps(_told(notification)).encode()
     parts = urlsplit(channel.target)
     shown = f"[{address}]" if ":" in address else address
     # The connection goes to the checked address; the name stays in Host and in TLS.
@@ -174,6 +162,23 @@ def _webhook(notification: Notification, channel: NotificationChannel) -> None:
         ) from error
     if not 200 <= status < 300:
         raise NotDelivered(f"{host} answered {status}.", is_certain=status in (429, 502, 503, 504))
+
+
+def _told(notification: Notification) -> dict[str, Any]:
+    incident, source = notification.incident, notification.source
+    about: dict[str, Any] = {"source": source.name} if source else {}
+    if incident is not None:
+        about = {
+            "incident": incident.reference,
+            "title": incident.title,
+            "severity": incident.severity,
+            "status": incident.status,
+        }
+    return {
+        "type": "incident.notification" if incident else "source.notification",
+        "timestamp": notification.created_at.isoformat(),
+        "data": {**about, "text": notification.text, "url": _address(notification)},
+    }
 
 
 def _signature(notification: Notification, channel: NotificationChannel, body: bytes) -> dict[str, str]:
@@ -223,4 +228,4 @@ def _resolved(target: str) -> tuple[str, int, str]:
 
 
 def _address(notification: Notification) -> str:
-    return f"{settings.PUBLIC_URL}/incidents/{notification.incident_id}/"
+    return f"{settings.PUBLIC_URL}{notification.path}"

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from incidents import baselines, delivery, grouping, monitoring, noise, teamwork
 from incidents.intake import deliveries
-from incidents.models import Alert, TimelineEntry
+from incidents.models import Alert, AlertSource, TimelineEntry
 from incidents.telemetry.backend import TelemetryBackend, TelemetryError
 from incidents.telemetry.prometheus import Prometheus
 from incidents.telemetry.store import HotStore
@@ -81,6 +81,18 @@ def notify_watchers(entry_id: int) -> None:
     entry = TimelineEntry.objects.select_related("incident").filter(pk=entry_id).first()
     if entry is not None:  # an entry that is gone has nothing to tell
         teamwork.notify_watchers(entry, now=timezone.now())
+
+
+@shared_task
+def tell_of_flood(source_id: int) -> None:
+    """Tell those who set sources up that one sends more than it may."""
+    source = AlertSource.objects.filter(pk=source_id).first()
+    if source is not None:
+        text = (
+            f"sends more than {source.most_per_minute} deliveries a minute. What is beyond that is answered 429 and has to be "
+            "sent again; other sources are served as always. Find out why it floods, or raise its limit."
+        )
+        teamwork.tell_of_source(source, text=text, now=timezone.now())
 
 
 @shared_task

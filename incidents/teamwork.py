@@ -1,7 +1,8 @@
 """Who works on an incident and what is to be done; who follows one and what they are told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -11,6 +12,7 @@ from incidents.intake import outbox
 from incidents.lifecycle import NotPossible
 from incidents.lifecycle.timeline import Kind, announce, tell_watchers, write
 from incidents.models import (
+    AlertSource,
     Incident,
     IncidentRole,
     IncidentTask,
@@ -173,17 +175,28 @@ def tell(people: Sequence[User], *, incident: Incident, text: str, now: datetime
     """Tell these people something of an incident, on the page and where else they are told; return whom: who may not see it is left out."""
     visible = Incident.objects.filter(pk=incident.pk)
     told = [user for user in people if visible.visible_to(user).exists()]
-    said = f"{incident.reference} {text}"[:TEXT_LENGTH]
+    _tell(told, about={"incident": incident}, text=f"{incident.reference} {text}", now=now)
+    return told
+
+
+def tell_of_source(source: AlertSource, *, text: str, now: datetime) -> list[User]:
+    """Tell everybody who may set sources up something of one; return whom."""
+    people = User.objects.with_perm("incidents.manage_sources", backend="django.contrib.auth.backends.ModelBackend")
+    told = list(people.order_by("pk")[:MOST_TOLD])
+    _tell(told, about={"source": source}, text=f"{source.name} {text}", now=now)
+    return told
+
+
+def _tell(people: Sequence[User], *, about: Mapping[str, Any], text: str, now: datetime) -> None:
     with transaction.atomic():
-        for user in told:
-            common = {"user": user, "incident": incident, "text": said, "created_at": now}
+        for user in people:
+            common = {"user": user, "text": text[:TEXT_LENGTH], "created_at": now, **about}
             Notification.objects.create(**common)
             for channel in user.notification_channels.all():
                 sent = Notification.objects.create(channel=channel, try_at=now, **common)
                 outbox.enqueue(task=DELIVER, arguments=[sent.pk], queue="intake")
-        if told:
-            outbox.enqueue(task=RING, arguments=[[user.pk for user in told]], queue="intake")
-    return told
+        if people:
+            outbox.enqueue(task=RING, arguments=[[user.pk for user in people]], queue="intake")
 
 
 def unread_count(user: User) -> int:

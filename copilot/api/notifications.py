@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import Q
 from django.http import Http404, HttpRequest
 from django.utils import timezone
 from ninja import Query, Router, Status
@@ -21,7 +22,9 @@ router = Router(tags=["notifications"])
 def list_notifications(request: HttpRequest, paging: Query[Paging], unread: bool = False) -> Any:
     """List what you were told, the newest first."""
     me = person(request)
-    found = Notification.objects.filter(user=me, channel=None, incident__in=Incident.objects.visible_to(me))
+    found = Notification.objects.filter(
+        Q(incident=None) | Q(incident__in=Incident.objects.visible_to(me)), user=me, channel=None
+    )
     if unread:
         found = found.filter(read_at=None)
     return answer(page(request, found, paging, newest_by="created_at"), _told)
@@ -90,7 +93,12 @@ def remove_channel(request: HttpRequest, channel_id: int) -> Any:
 
 def _told(one: Notification) -> NotificationShape:
     return NotificationShape(
-        id=one.pk, incident=one.incident_id, text=one.text, created_at=one.created_at, read_at=one.read_at
+        id=one.pk,
+        incident=one.incident_id,
+        source=one.source_id,
+        text=one.text,
+        created_at=one.created_at,
+        read_at=one.read_at,
     )
 
 

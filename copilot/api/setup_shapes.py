@@ -162,7 +162,8 @@ class NotificationShape(Schema):
     """What you were told."""
 
     id: int
-    incident: int
+    incident: int | None
+    source: int | None = Field(description="of what it tells when not of an incident")
     text: str
     created_at: datetime
     read_at: datetime | None

@@ -8,8 +8,9 @@ import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 
+from incidents.intake import outbox
 from incidents.intake.refusals import Refused
 from incidents.models import AlertSource
 
@@ -22,6 +23,12 @@ DEPTH_EVERY = timedelta(seconds=2)
 FILL = """
     INSERT INTO incidents_intakeallowance (source_id, "left", counted_at) VALUES (%s, %s, %s)
     ON CONFLICT (source_id) DO NOTHING
+"""
+TELL = "incidents.tasks.tell_of_flood"
+TOLD_FOR = timedelta(hours=1)  # a source that floods on is told of again after this
+CLAIM_TELLING = """
+    UPDATE incidents_intakeallowance SET told_at = %(now)s
+    WHERE source_id = %(source)s AND (told_at IS NULL OR told_at <= %(before)s)
 """
 TAKE = """
     WITH before AS (
@@ -93,8 +100,17 @@ def _take(source: AlertSource, *, now: datetime) -> _Share:
     taken = min(wanted, int(there))
     if taken > 0:
         return _Share(taken, now + SHARE_LASTS, source.most_per_minute)
+    _tell(source, now=now)
     pause = min(LONGEST, timedelta(seconds=max(1.0, (1 - there) / per_second)))
     return _Share(0, now + pause, source.most_per_minute, is_refusal=True)
+
+
+def _tell(source: AlertSource, *, now: datetime) -> None:
+    """Have those who set sources up told, once however many processes refuse; safe to call at each refusal that asks the database."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(CLAIM_TELLING, {"source": source.pk, "now": now, "before": now - TOLD_FOR})
+        if cursor.rowcount:
+            outbox.enqueue(task=TELL, arguments=[source.pk], queue="intake")
 
 
 def require_room(*, now: datetime) -> None:

@@ -191,6 +191,7 @@ class IntakeAllowance(models.Model):
     source = models.OneToOneField(AlertSource, on_delete=models.CASCADE, primary_key=True, related_name="allowance")
     left = models.FloatField()
     counted_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True)  # when people were last told that it sends too much
 
     def __str__(self) -> str:
         return f"{self.source}: {self.left:.0f} left"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
 
+from incidents.models.alerts import AlertSource
 from incidents.models.incident import Incident, TimelineEntry
 
 
@@ -113,10 +115,13 @@ class NotificationChannel(models.Model):
 
 
 class Notification(models.Model):
-    """One thing told to one person. On the page it shows until read; a channel's copy is sent by a worker, never twice."""
+    """One thing told to one person, of an incident or a source. On the page it shows until read; a channel's copy is sent by a worker, never twice."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notifications")
-    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="notifications")
+    incident = models.ForeignKey(
+        Incident, on_delete=models.CASCADE, null=True, blank=True, related_name="notifications"
+    )
+    source = models.ForeignKey(AlertSource, on_delete=models.CASCADE, null=True, blank=True)
     channel = models.ForeignKey(NotificationChannel, on_delete=models.CASCADE, null=True, blank=True)
     # What it tells of: one entry is told once to each place, however often its task runs.
     entry = models.ForeignKey(TimelineEntry, on_delete=models.CASCADE, null=True, blank=True)
@@ -146,3 +151,10 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}: {self.text}"
+
+    @property
+    def path(self) -> str:
+        """The page that it is about."""
+        if self.incident_id is not None:
+            return reverse("incident-page", args=[self.incident_id])
+        return reverse("source-page", args=[self.source_id])

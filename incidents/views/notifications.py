@@ -40,7 +40,7 @@ def notifications(request: HttpRequest) -> HttpResponse:
     told = Notification.objects.filter(user=me, channel=None).select_related("incident").order_by("-created_at")
     visible = set(Incident.objects.visible_to(me).filter(notifications__user=me).values_list("pk", flat=True))
     context = {
-        "told": [one for one in told[:SHOWN] if one.incident_id in visible],
+        "told": [one for one in told[:SHOWN] if one.incident_id is None or one.incident_id in visible],
         "unread": teamwork.unread_count(me),
         "watches": me.watches.select_related("incident").order_by("-created_at")[: teamwork.MOST_WATCHES],
         "channels": [_channel(one) for one in me.notification_channels.order_by("kind", "target")],

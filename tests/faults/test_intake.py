@@ -229,6 +229,8 @@ def test_row_13_a_flooding_source_is_told_to_wait_and_others_are_served(
     assert all(int(answer.headers["Retry-After"]) >= 1 for answer in refused)
     assert {answer.status_code for answer in answers} == {202, 429}
     assert {post(calm, body(now_firing(f"calm-{n}"))).status_code for n in range(10)} == {202}
+    told = "SELECT count(*) FROM incidents_outboxmessage WHERE task = 'incidents.tasks.tell_of_flood'"
+    assert front.ask(told) == [(1,)], "people are told once"
 
 
 def test_reading_an_address_changes_nothing(front: Line, web: tuple[str, Child]) -> None:

@@ -15,7 +15,7 @@ from incidents import delivery, lifecycle, teamwork
 from incidents.lifecycle import NotPossible
 from incidents.models import Notification
 from tests.cast import person
-from tests.incidents.alerting import alert, at
+from tests.incidents.alerting import alert, at, source
 from tests.services import free_port
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +57,21 @@ def test_a_webhook_is_signed_names_the_incident_and_goes_once(hook: HTTPServer) 
     assert body["url"] == f"https://copilot.example.com/incidents/{one.incident_id}/"
     one.refresh_from_db()
     assert (one.sent_at, one.failure) == (at(7), "")
+
+
+def test_a_webhook_tells_of_a_source_too(hook: HTTPServer) -> None:
+    seen: list[Request] = []
+    hook.expect_request("/incidents", method="POST").respond_with_handler(
+        lambda request: (seen.append(request), Response("ok"))[1]
+    )
+    teamwork.add_channel(person("sara", "SRE"), kind="webhook", target=hook.url_for("/incidents"), now=at(0))
+    shop = source("Shop")
+    teamwork.tell_of_source(shop, text="floods", now=at(1))
+    assert delivery.deliver(Notification.objects.get(channel__isnull=False).pk, now=at(2))
+    body = json.loads(seen[0].data)
+    url = f"https://copilot.example.com/settings/sources/{shop.pk}/"
+    assert body["type"] == "source.notification"
+    assert body["data"] == {"source": "Shop", "text": "Shop floods", "url": url}
 
 
 def test_what_certainly_did_not_arrive_is_tried_three_times_and_shown(settings: LazySettings) -> None:

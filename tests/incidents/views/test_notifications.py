@@ -1,10 +1,10 @@
 import pytest
 from django.test import Client
 
-from incidents import lifecycle, teamwork
+from incidents import lifecycle, tasks, teamwork
 from incidents.models import Notification, NotificationChannel, OutboxMessage, TimelineEntry
 from tests.cast import person
-from tests.incidents.alerting import alert, at
+from tests.incidents.alerting import alert, at, source
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +27,19 @@ def test_who_follows_a_service_is_told_once_and_not_of_what_they_did_themselves(
     assert ", 2 unread" in client.get("/notifications/unread/").content.decode()
     client.post("/notifications/read/")
     assert "unread" not in client.get("/notifications/unread/").content.decode().replace("notifications/unread", "")
+
+
+def test_those_who_set_sources_up_are_told_that_one_floods(client: Client) -> None:
+    sara, mira = person("sara", "SRE"), person("mira", "responder")
+    flooding = source("Shop")
+    tasks.tell_of_flood(flooding.pk)
+    assert list(Notification.objects.values_list("user", "source")) == [(sara.pk, flooding.pk)]
+    client.force_login(sara)
+    page = client.get("/notifications/").content.decode()
+    assert "Shop sends more than 600 deliveries a minute" in page
+    assert f'href="/settings/sources/{flooding.pk}/"' in page
+    client.force_login(mira)
+    assert "Shop sends more" not in client.get("/notifications/").content.decode()
 
 
 def test_watches_and_channels_are_a_persons_own(client: Client) -> None:
