@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import import_module
 from math import isnan
 from statistics import NormalDist
 
@@ -243,6 +244,12 @@ def changes(durations: Durations) -> tuple[Change, ...]:
             found.append(Change(place, apart))
             since = place
     return tuple(found)
+
+
+def load() -> None:
+    """Import what change points and comparisons need, which takes a second or two: a server does so before somebody waits for it."""
+    import_module("ruptures")
+    import_module("scipy.stats")
 
 
 def _proposed(durations: Durations) -> list[int]:

@@ -1,6 +1,7 @@
 """Our own processes: the web server, the workers, the schedule and the relay; and everything one `var/` runs, in order."""
 
 import socket
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -18,6 +19,7 @@ from copilot.embedded.child import EmbeddedError, Program
 from copilot.embedded.model_server import GAVE_UP
 from copilot.embedded.running import ComponentState
 from copilot.embedded.supervisor import Component
+from incidents import mttr
 
 ROOT = Path(__file__).resolve().parents[2]
 # What takes a second is not to wait behind what takes a minute: alerts reach an open board in time whatever is being explained.
@@ -25,6 +27,7 @@ QUEUES = ("detect", "intake", "act")
 ANSWER_QUEUES = ("investigate", "chat")
 EMBED_QUEUE = "embed"
 PING_SECONDS = 0.5
+LOAD_STATISTICS_AFTER = 5.0  # seconds of serving
 
 
 @dataclass(frozen=True)
@@ -164,6 +167,10 @@ def _web(plan: Plan) -> Program:
         return None if answer.status_code == 200 else f"/health/live answers {answer.status_code}"
 
     def serve() -> None:
+        # The first page with trends would otherwise wait for SciPy; the start must not.
+        loading = threading.Timer(LOAD_STATISTICS_AFTER, mttr.load)
+        loading.daemon = True
+        loading.start()
         uvicorn.run(
             "copilot.asgi:application",
             host=plan.web_host,
