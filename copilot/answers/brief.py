@@ -6,6 +6,7 @@ from typing import Any
 
 from copilot.answers.claims import CheckedClaim, Verdict
 from copilot.evidence import passages
+from copilot.evidence.assessment import Assessment, Certainty, Result
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Hypothesis, Kind, Role
 from copilot.evidence.wording import clock, joined, span_of_time
 
@@ -92,17 +93,36 @@ def _cause(bundle: EvidenceBundle, leading: list[Hypothesis], *, undecided: bool
     if not leading:
         return (_said("No service stands out: the evidence names no cause."),)
     first = leading[0]
-    start = (
-        f"The evidence does not separate {first.service} ({first.score:.2f}) from {leading[1].service} ({leading[1].score:.2f})"
-        if undecided and len(leading) > 1
-        else f"Probably {first.service} ({first.score:.2f} of the blame)"
-    )
+    start = _named(leading, bundle.assessment, undecided=undecided)
     items = [item for item in bundle.by_role(Role.CAUSE) if item.service == first.service]
     return (
         CheckedClaim(f"{start}: {_sentence(first.sentence)}", first.supporting, Verdict.SUPPORTED),
+        *_refuted(bundle.assessment),
         *(_cited(item.statement, item) for item in items),
         *_changes(bundle, first.service),
     )
+
+
+def _named(leading: list[Hypothesis], assessment: Assessment | None, *, undecided: bool) -> str:
+    """Return how the first hypothesis is introduced: as the cause, as one of two, or as the first of several that is not sure enough."""
+    first = leading[0]
+    if not undecided:
+        is_confirmed = assessment is not None and assessment.certainty is Certainty.CONFIRMED
+        return f"{'It is' if is_confirmed else 'Probably'} {first.service} ({first.score:.2f} of the blame)"
+    if assessment is None or any(one.check == "rival" for one in assessment.ended(Result.OPEN)):
+        return (
+            f"The evidence does not separate {first.service} ({first.score:.2f}) from {leading[1].service} ({leading[1].score:.2f})"
+            if len(leading) > 1
+            else f"Probably {first.service} ({first.score:.2f} of the blame)"
+        )
+    if assessment.ended(Result.REFUTED):
+        return f"Possibly {first.service} ({first.score:.2f} of the blame), though something speaks against it"
+    return f"Possibly {first.service} ({first.score:.2f} of the blame), but not surely enough to name it"
+
+
+def _refuted(assessment: Assessment | None) -> Claims:
+    found = assessment.ended(Result.REFUTED) if assessment else ()
+    return tuple(_said(f"Against it: {one.answer}", *one.cites) for one in found)
 
 
 def _changes(bundle: EvidenceBundle, service: str) -> Iterable[CheckedClaim]:

@@ -6,6 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from copilot.evidence.assessment import Assessment
+from copilot.evidence.assessment import from_json as assessment_from_json
+
 
 class Kind(StrEnum):
     """What sort of thing the item shows; each has a module in this package and a partial template."""
@@ -72,7 +75,7 @@ class EvidenceBundle:
 
     `gaps` are sentences on what could not be seen and why; `hypotheses` likeliest first; `edges` caller to callee. `earlier` are items of
     former investigations of the same incident that this one no longer shows: an answer that cites one stays checkable. All times are
-    later than the recorded ones by `shifted_by_seconds`, which a replay may do.
+    later than the recorded ones by `shifted_by_seconds`, which a replay may do. `assessment` is None for what was pinned before there was one.
     """
 
     gathered_at: datetime
@@ -86,6 +89,7 @@ class EvidenceBundle:
     edges: tuple[tuple[str, str], ...] = ()
     earlier: tuple[Evidence, ...] = ()
     shifted_by_seconds: float = 0.0
+    assessment: Assessment | None = None
 
     def get(self, evidence_id: str) -> Evidence | None:
         """Return the item with that id, or None."""
@@ -120,6 +124,7 @@ def from_json(data: Mapping[str, Any]) -> EvidenceBundle:
         edges=tuple((caller, callee) for caller, callee in data["edges"]),
         earlier=tuple(map(_item, data.get("earlier", ()))),
         shifted_by_seconds=data.get("shifted_by_seconds", 0.0),
+        assessment=assessment_from_json(data["assessment"]) if data.get("assessment") else None,
     )
 
 

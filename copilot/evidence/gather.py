@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from copilot.evidence import changes, hiding, logs, metrics, passages, precedents, traces
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Role, from_json
 from copilot.evidence.hypotheses import LEAST_SCORE, hypotheses_of, sentence_of, varied
+from copilot.evidence.judgement import assess
 from copilot.evidence.numbering import numbered
+from copilot.evidence.refutation import Case
 from copilot.privacy import vault
 from incidents.localization.suspects import Finding, Modality, Ranking
 from incidents.models import Incident, Investigation
@@ -88,18 +90,23 @@ def gather(
     ]
     former, pseudonyms = _former(incident), vault.of_incident(incident.pk)
     items, earlier = numbered((hiding.item(draft, pseudonyms) for draft in _once(drafts)), former=former)
+    episodes = [anomaly.episode for anomaly in incident.anomalies.all()]
+    assessment = assess(
+        Case(ranking, items, episodes, start=window.start, end=max(window.end, incident.last_anomaly_at))
+    )
     bundle = EvidenceBundle(
         gathered_at=now,
         incident_start=window.start,
         incident_end=window.end,
         services=tuple(incident.services),
         items=items,
-        hypotheses=hypotheses_of(ranking, items),
+        hypotheses=hypotheses_of(ranking, items, assessment),
         gaps=tuple(dict.fromkeys([*_missing(ranking), *sources.gaps])),
         next_check=ranking.next_check,
         edges=ranking.edges,
         earlier=earlier,
         shifted_by_seconds=former.shifted_by_seconds if former else 0.0,
+        assessment=assessment,
     )
     return hiding.hide(bundle, pseudonyms)
 

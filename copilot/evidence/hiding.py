@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from copilot.evidence.assessment import Assessment
 from copilot.evidence.bundle import Evidence, EvidenceBundle
 from copilot.privacy.cover import cover
 from copilot.privacy.pseudonyms import Pseudonyms
@@ -25,6 +26,15 @@ def hide(bundle: EvidenceBundle, pseudonyms: Pseudonyms) -> EvidenceBundle:
         gaps=tuple(map(plain, bundle.gaps)),
         next_check=plain(bundle.next_check),
         earlier=tuple(item(each, pseudonyms) for each in bundle.earlier),
+        assessment=_assessment(bundle.assessment, plain) if bundle.assessment else None,
+    )
+
+
+def _assessment(assessment: Assessment, plain: Callable[[str], str]) -> Assessment:
+    return replace(
+        assessment,
+        because=plain(assessment.because),
+        attempts=tuple(replace(one, answer=plain(one.answer)) for one in assessment.attempts),
     )
 
 

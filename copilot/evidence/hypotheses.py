@@ -1,10 +1,10 @@
-"""Turns a ranking into hypotheses: the verdict is decided here, by code, from the calibrated confidence."""
+"""Turns a ranking into hypotheses, each with what speaks for and against it; the assessment says whether the first is likely."""
 
 from collections.abc import Sequence
 
+from copilot.evidence.assessment import Assessment, Certainty, Result
 from copilot.evidence.bundle import Evidence, Hypothesis, Role
 from copilot.evidence.findings import said
-from incidents.localization.confidence import stands_out
 from incidents.localization.suspects import Finding, Modality, Ranking, RuledOut, Suspect
 
 LEAST_SCORE = 0.05  # below it a suspect is only noise
@@ -12,11 +12,13 @@ SHOWN = 3
 FINDINGS_SAID = 2
 
 
-def hypotheses_of(ranking: Ranking, items: Sequence[Evidence]) -> tuple[Hypothesis, ...]:
+def hypotheses_of(ranking: Ranking, items: Sequence[Evidence], assessment: Assessment) -> tuple[Hypothesis, ...]:
     """Return at most three suspects as hypotheses, likeliest first, then those ruled out."""
     found = []
+    refuting = tuple(dict.fromkeys(cite for one in assessment.ended(Result.REFUTED) for cite in one.cites))
     for rank, suspect in enumerate(s for s in ranking.suspects[:SHOWN] if s.score >= LEAST_SCORE):
-        likely = rank == 0 and stands_out(ranking)
+        likely = rank == 0 and assessment.certainty is not Certainty.INCONCLUSIVE
+        opposing = _ids(items, suspect.service, Role.AGAINST)
         found.append(
             Hypothesis(
                 service=suspect.service,
@@ -24,7 +26,7 @@ def hypotheses_of(ranking: Ranking, items: Sequence[Evidence]) -> tuple[Hypothes
                 score=round(suspect.score, 2),
                 verdict="likely" if likely else "possible",
                 supporting=_ids(items, suspect.service, Role.CAUSE, Role.RIVAL, Role.SYMPTOM),
-                opposing=_ids(items, suspect.service, Role.AGAINST),
+                opposing=tuple(dict.fromkeys((*opposing, *refuting))) if rank == 0 else opposing,
             )
         )
     ruled_out = [

@@ -9,6 +9,7 @@ from django.core.cache import cache
 from copilot.answers.brief import Brief
 from copilot.evidence.bundle import EvidenceBundle
 from copilot.llm import chat_model
+from copilot.views.assessment import ShownAssessment, shown_assessment
 from copilot.views.claims import ShownClaim, shown
 from copilot.views.evidence_cards import Card, cards
 from copilot.views.service_map import ServiceMap, service_map
@@ -57,6 +58,7 @@ class Explanation:
     steps: tuple[ShownClaim, ...]
     hypotheses: tuple[ShownHypothesis, ...]
     left_over: str
+    assessment: ShownAssessment | None
     map: ServiceMap | None
     cards: tuple[Card, ...]
     knowledge: tuple[Card, ...]
@@ -99,6 +101,7 @@ def explanation(bundle: EvidenceBundle | None, brief: Brief | None, *, seconds: 
         steps=shown(brief.steps, known=known),
         hypotheses=_hypotheses(bundle, known=known),
         left_over=_left_over(bundle),
+        assessment=shown_assessment(bundle),
         map=service_map(bundle),
         cards=own,
         knowledge=tuple(card for card in everything if card.kind in KNOWLEDGE),

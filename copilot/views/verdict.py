@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from copilot.answers.brief import Brief
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
 from copilot.evidence.wording import quantity, span_of_time
+from copilot.views.assessment import WORDS, held_down
 from copilot.views.claims import ShownClaim, shown
 from copilot.views.timeline import Then
 from incidents.lifecycle import OVER
@@ -52,6 +53,7 @@ class ShownVerdict:
     percent: str
     confidence: str
     confidence_word: str
+    held_down: str
     facts: tuple[Fact, ...]
     next_check: str
     verbs: tuple[tuple[str, str, str], ...]
@@ -80,7 +82,8 @@ def verdict_of(
     if brief and bundle:
         known = {item.id for item in bundle.items}
         because = next(iter(shown(brief.cause[:1], known=known)), None)
-    score = brief.confidence if brief else 0.0
+    assessment = bundle.assessment if bundle else None
+    score = assessment.confidence if assessment else brief.confidence if brief else 0.0
     return ShownVerdict(
         pk=incident.pk,
         reference=incident.reference,
@@ -92,7 +95,8 @@ def verdict_of(
         because=because,
         percent=f"{score:.0%}",
         confidence=f"{score:.2f}" if score else "",
-        confidence_word=_confidence_word(brief),
+        confidence_word=WORDS[assessment.certainty].lower() if assessment else _confidence_word(brief),
+        held_down=held_down(assessment) if assessment else "",
         facts=(_going_on(incident, bundle, now=now, then=then), *_symptoms(bundle), _affected(incident, bundle)),
         next_check=brief.next_check[0].text if brief and brief.next_check else "",
         verbs=() if incident.merged_into_id or then else _VERBS[Incident.Status(incident.status)],

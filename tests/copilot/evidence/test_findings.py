@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from copilot.evidence.assessment import Assessment, Certainty
 from copilot.evidence.findings import quoted, said
 from copilot.evidence.hypotheses import hypotheses_of, sentence_of
 from incidents.localization.suspects import Finding, Modality, Ranking, RuledOut, Suspect
@@ -57,6 +58,9 @@ def test_what_is_ruled_out_names_what_explains_it_and_noise_is_no_hypothesis() -
         edges=(),
         next_check="",
     )
-    likely, ruled = hypotheses_of(ranking, ())
+    assessed = Assessment("payments", Certainty.LIKELY, 0.9, 0.9, "", (), (), ())
+    likely, ruled = hypotheses_of(ranking, (), assessed)
     assert (likely.service, likely.verdict) == ("payments", "likely")
+    unsure, _ = hypotheses_of(ranking, (), replace(assessed, certainty=Certainty.INCONCLUSIVE))
+    assert unsure.verdict == "possible"
     assert ruled.sentence.startswith("what it shows is explained by payments, where median own time")
