@@ -11,10 +11,11 @@ from django.contrib.auth.models import User
 
 from copilot import people
 from copilot.answers import brief as briefs
-from copilot.evidence.assessment import Assessment, Attempt, Cap, Certainty, Result
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Hypothesis, Kind, Role, to_json
+from copilot.evidence.located import Located
 from copilot.models import Claim, Message, ModelCall
 from incidents.models import Incident, Investigation, TimelineEntry
+from tests import suspects
 
 START = datetime(2026, 11, 22, 2, 44, 20, tzinfo=UTC)
 OPENED = START + timedelta(minutes=2, seconds=50)
@@ -134,7 +135,7 @@ def answered(of: Incident, by: User) -> Message:
     return answer
 
 
-def bundle(*, items: tuple[Evidence, ...] | None = None) -> EvidenceBundle:
+def bundle(*, items: tuple[Evidence, ...] | None = None, where: Located | None = None) -> EvidenceBundle:
     """Ten items, three hypotheses, one gap."""
     return EvidenceBundle(
         gathered_at=OPENED + timedelta(seconds=1),
@@ -168,35 +169,8 @@ def bundle(*, items: tuple[Evidence, ...] | None = None) -> EvidenceBundle:
             ("checkout", "payments"),
             ("payments", "payments-db"),
         ),
-        assessment=assessment(),
-    )
-
-
-def assessment() -> Assessment:
-    """Payments withstood one attempt to refute it; one is open and holds the confidence down."""
-    return Assessment(
-        service="payments",
-        certainty=Certainty.LIKELY,
-        calibrated=0.94,
-        confidence=0.9,
-        because="It withstood 1 of 2 attempts to refute it; the others are open.",
-        caps=(Cap(0.9, "1 attempt to refute it could not be answered"),),
-        attempts=(
-            Attempt(
-                "order",
-                "Did payments go wrong only after the others?",
-                Result.WITHSTOOD,
-                "payments left its usual range at 02:44:20, 2 min 40 s before checkout.",
-                ("E1", "E2"),
-            ),
-            Attempt(
-                "reach",
-                "Did services go wrong that payments cannot have harmed?",
-                Result.OPEN,
-                "Who calls whom is not known: there are no spans.",
-            ),
-        ),
-        questions=(),
+        assessment=suspects.assessment(),
+        located=where or suspects.located(since=START),
     )
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from copilot.evidence.assessment import Assessment
 from copilot.evidence.assessment import from_json as assessment_from_json
+from copilot.evidence.located import Located
+from copilot.evidence.located import from_json as located_from_json
 
 
 class Kind(StrEnum):
@@ -75,7 +77,8 @@ class EvidenceBundle:
 
     `gaps` are sentences on what could not be seen and why; `hypotheses` likeliest first; `edges` caller to callee. `earlier` are items of
     former investigations of the same incident that this one no longer shows: an answer that cites one stays checkable. All times are
-    later than the recorded ones by `shifted_by_seconds`, which a replay may do. `assessment` is None for what was pinned before there was one.
+    later than the recorded ones by `shifted_by_seconds`, which a replay may do. `assessment` and `located` are None for what was pinned before
+    there were any.
     """
 
     gathered_at: datetime
@@ -90,6 +93,7 @@ class EvidenceBundle:
     earlier: tuple[Evidence, ...] = ()
     shifted_by_seconds: float = 0.0
     assessment: Assessment | None = None
+    located: Located | None = None
 
     def get(self, evidence_id: str) -> Evidence | None:
         """Return the item with that id, or None."""
@@ -125,6 +129,7 @@ def from_json(data: Mapping[str, Any]) -> EvidenceBundle:
         earlier=tuple(map(_item, data.get("earlier", ()))),
         shifted_by_seconds=data.get("shifted_by_seconds", 0.0),
         assessment=assessment_from_json(data["assessment"]) if data.get("assessment") else None,
+        located=located_from_json(data["located"]) if data.get("located") else None,
     )
 
 

@@ -8,6 +8,7 @@ from copilot.evidence import changes, hiding, logs, metrics, passages, precedent
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Role, from_json
 from copilot.evidence.hypotheses import LEAST_SCORE, hypotheses_of, sentence_of, varied
 from copilot.evidence.judgement import assess
+from copilot.evidence.locating import located
 from copilot.evidence.numbering import numbered
 from copilot.evidence.refutation import Case
 from copilot.privacy import vault
@@ -94,19 +95,28 @@ def gather(
     assessment = assess(
         Case(ranking, items, episodes, start=window.start, end=max(window.end, incident.last_anomaly_at))
     )
+    hypotheses = hypotheses_of(ranking, items, assessment)
+    where = located(
+        ranking,
+        hypotheses=hypotheses,
+        items=items,
+        episodes=episodes,
+        began_at=window.start,
+    )
     bundle = EvidenceBundle(
         gathered_at=now,
         incident_start=window.start,
         incident_end=window.end,
         services=tuple(incident.services),
         items=items,
-        hypotheses=hypotheses_of(ranking, items, assessment),
+        hypotheses=hypotheses,
         gaps=tuple(dict.fromkeys([*_missing(ranking), *sources.gaps])),
         next_check=ranking.next_check,
         edges=ranking.edges,
         earlier=earlier,
         shifted_by_seconds=former.shifted_by_seconds if former else 0.0,
         assessment=assessment,
+        located=where,
     )
     return hiding.hide(bundle, pseudonyms)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from copilot.evidence.assessment import Assessment
 from copilot.evidence.bundle import Evidence, EvidenceBundle
+from copilot.evidence.located import Located
 from copilot.privacy.cover import cover
 from copilot.privacy.pseudonyms import Pseudonyms
 
@@ -27,6 +28,7 @@ def hide(bundle: EvidenceBundle, pseudonyms: Pseudonyms) -> EvidenceBundle:
         next_check=plain(bundle.next_check),
         earlier=tuple(item(each, pseudonyms) for each in bundle.earlier),
         assessment=_assessment(bundle.assessment, plain) if bundle.assessment else None,
+        located=_located(bundle.located, plain) if bundle.located else None,
     )
 
 
@@ -35,6 +37,18 @@ def _assessment(assessment: Assessment, plain: Callable[[str], str]) -> Assessme
         assessment,
         because=plain(assessment.because),
         attempts=tuple(replace(one, answer=plain(one.answer)) for one in assessment.attempts),
+    )
+
+
+def _located(located: Located, plain: Callable[[str], str]) -> Located:
+    return replace(
+        located,
+        suspects=tuple(
+            replace(each, why=plain(each.why), place=plain(each.place), operation=plain(each.operation))
+            for each in located.suspects
+        ),
+        cleared=tuple(replace(each, reason=plain(each.reason)) for each in located.cleared),
+        spread=tuple(replace(each, what=plain(each.what)) for each in located.spread),
     )
 
 

@@ -12,6 +12,7 @@ from copilot.llm import chat_model
 from copilot.views.assessment import ShownAssessment, shown_assessment
 from copilot.views.claims import ShownClaim, shown
 from copilot.views.evidence_cards import Card, cards
+from copilot.views.localization import Panel, panel
 from copilot.views.service_map import ServiceMap, service_map
 from copilot.views.verdict import LEAST_SHARE, leading_suspect
 
@@ -60,6 +61,7 @@ class Explanation:
     left_over: str
     assessment: ShownAssessment | None
     map: ServiceMap | None
+    panel: Panel | None
     cards: tuple[Card, ...]
     knowledge: tuple[Card, ...]
     kinds: tuple[KindCount, ...]
@@ -102,7 +104,8 @@ def explanation(bundle: EvidenceBundle | None, brief: Brief | None, *, seconds: 
         hypotheses=_hypotheses(bundle, known=known),
         left_over=_left_over(bundle),
         assessment=shown_assessment(bundle),
-        map=service_map(bundle),
+        map=None if bundle.located else service_map(bundle),
+        panel=panel(bundle),
         cards=own,
         knowledge=tuple(card for card in everything if card.kind in KNOWLEDGE),
         kinds=tuple(

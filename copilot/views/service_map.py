@@ -66,7 +66,8 @@ class ServiceMap:
 def service_map(bundle: EvidenceBundle) -> ServiceMap | None:
     """Return the map of the incident's services and their neighbours; None when no calls are known."""
     root = leading_suspect(bundle)
-    affected = {*bundle.services, root} - {""}
+    spread = {one.service for one in bundle.located.spread} if bundle.located else set()
+    affected = {*bundle.services, *spread, root} - {""}
     edges = sorted({(caller, callee) for caller, callee in bundle.edges if caller != callee})
     if not edges:
         return None
@@ -76,14 +77,12 @@ def service_map(bundle: EvidenceBundle) -> ServiceMap | None:
     width = NODE_WIDTH if len(columns) <= FEW_COLUMNS else NARROW_WIDTH
     letters = int(width / LETTER)
     height = max(len(column) for column in columns) * (NODE_HEIGHT + GAP_Y) - GAP_Y + 4
-    shares = {
-        h.service: f"{h.score:.2f}" for h in bundle.hypotheses if h.verdict != "ruled out" and h.score >= LEAST_SHARE
-    }
+    below = _below(bundle)
     nodes = {
         name: Node(
             name=name,
             label=name if len(name) <= letters else name[: letters - 1] + "…",
-            sub=shares.get(name, ""),
+            sub=below.get(name, ""),
             x=2 + place * (width + GAP_X),
             width=width,
             y=2 + round((height - 4 - len(column) * (NODE_HEIGHT + GAP_Y) + GAP_Y) / 2) + row * (NODE_HEIGHT + GAP_Y),
@@ -101,6 +100,15 @@ def service_map(bundle: EvidenceBundle) -> ServiceMap | None:
         sentence=_sentence(edges, root=root),
         left_out=left_out,
     )
+
+
+def _below(bundle: EvidenceBundle) -> dict[str, str]:
+    """Return what stands below a service's name: how long after the first one it went wrong, or else its share of the blame."""
+    if bundle.located is None:
+        told = (h for h in bundle.hypotheses if h.verdict != "ruled out" and h.score >= LEAST_SHARE)
+        return {h.service: f"{h.score:.2f}" for h in told}
+    spread = bundle.located.spread
+    return {one.service: f"+{round((one.at - spread[0].at).total_seconds()):,} s" for one in spread}
 
 
 def _nearest(edges: Edges, affected: set[str]) -> tuple[set[str], int]:

@@ -240,5 +240,5 @@ def _ranking(verdict: Verdict, *, edges: Edges, services: Sequence[str], missing
         margin=scores[0] - scores[1],
         missing=missing,
         edges=tuple(sorted(edges)),
-        next_check=reasons.next_check(suspects, missing=missing),
+        next_check=reasons.next_check(suspects, missing=missing, edges=edges),
     )

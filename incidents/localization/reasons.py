@@ -2,10 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from datetime import timedelta
 
 from incidents.localization.arbitration import Explained, Verdict
 from incidents.localization.findings import Lead
 from incidents.localization.suspects import Finding, Modality, Suspect
+from incidents.localization.topology import Edges, downstream
+
+AROUND = timedelta(minutes=1)
 
 
 def of_suspect(service: str, leads: Sequence[Lead]) -> str:
@@ -58,8 +62,8 @@ def worth_telling(verdict: Verdict, *, leading: Sequence[str]) -> list[Explained
     return list(told.values())
 
 
-def next_check(suspects: Sequence[Suspect], *, missing: Sequence[Modality]) -> str:
-    """Return the one check that would best tell the two leading suspects apart, as an instruction."""
+def next_check(suspects: Sequence[Suspect], *, missing: Sequence[Modality], edges: Edges) -> str:
+    """Return the one check that would best tell the two leading suspects apart, as an instruction: what to look at, whose, and when."""
     named = [suspect for suspect in suspects if suspect.findings]
     if not named:
         blind = f" There are no {' and no '.join(missing)} for this window." if missing else ""
@@ -67,15 +71,42 @@ def next_check(suspects: Sequence[Suspect], *, missing: Sequence[Modality]) -> s
     first = named[0]
     if len(named) == 1 or first.score >= 3 * named[1].score:
         return _confirm(first)
-    second = named[1]
-    if first.findings[0].modality is Modality.TRACES or second.findings[0].modality is Modality.TRACES:
-        traced = first if first.findings[0].trace_id else second
-        trace = f" (start with trace {traced.findings[0].trace_id})" if traced.findings[0].trace_id else ""
-        return f"Open a slow or failing trace that passes through both {first.service} and {second.service}{trace}: the deeper of the two that deviates is the cause."
+    return _separate(first, named[1], edges)
+
+
+def _separate(first: Suspect, second: Suspect, edges: Edges) -> str:
+    """A caller and what it calls differ in requests of the caller alone; others differ in one trace through both, or by who began."""
+    when = _when(first.findings[0], second.findings[0])
+    related = [
+        (caller, callee)
+        for caller, callee in ((first, second), (second, first))
+        if callee.service in downstream(caller.service, edges=edges)
+    ]
+    traced = next((one.findings[0] for one in (first, second) if one.findings[0].trace_id), None)
+    if len(related) == 1 and traced is not None:
+        caller, callee = related[0]
+        place = caller.findings[0].operation or "the requests"
+        return (
+            f"Look at {place} of {caller.service} in requests that do not reach {callee.service}{when} (compare with trace {traced.trace_id}): "
+            f"as bad there, it is {caller.service}; as usual there, {callee.service}."
+        )
+    if traced is not None:
+        return (
+            f"Open a slow or failing trace that passes through both {first.service} and {second.service}{when} (start with trace {traced.trace_id}): "
+            "the deeper of the two that deviates is the cause."
+        )
     return (
-        f"Compare when it began: {first.findings[0].statistic} of {first.service} against {second.findings[0].statistic} of {second.service}; "
+        f"Compare when it began{when}: {first.findings[0].statistic} of {first.service} against {second.findings[0].statistic} of {second.service}; "
         "the cause departs first."
     )
+
+
+def _when(*findings: Finding) -> str:
+    """Return the minutes to look at, " between 02:43 and 02:46 UTC": from before the first onset to after the last; "" without one."""
+    onsets = [finding.onset_at for finding in findings if finding.onset_at]
+    if not onsets:
+        return ""
+    return f" between {min(onsets) - AROUND:%H:%M} and {max(onsets) + 2 * AROUND:%H:%M} UTC"
 
 
 def _confirm(suspect: Suspect) -> str:

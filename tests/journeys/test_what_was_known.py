@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from copilot.answers import brief as briefs
 from copilot.evidence import bundle as bundles
 from incidents.models import FormerLook, Incident, Investigation
-from tests import cast
+from tests import cast, suspects
 from tests.journeys.conftest import Site
 
 pytestmark = pytest.mark.journey
@@ -19,7 +19,8 @@ def two_looks() -> Incident:
     """An incident whose first look saw less than its second."""
     incident = cast.incident()
     investigation = cast.investigated(incident)
-    early = replace(cast.bundle(), hypotheses=(), gaps=("Traces had not arrived yet.",))
+    nothing = replace(suspects.located(since=cast.START), is_named=False, suspects=(), cleared=(), spread=())
+    early = replace(cast.bundle(), hypotheses=(), gaps=("Traces had not arrived yet.",), located=nothing)
     FormerLook.objects.create(
         incident=incident,
         finished_at=cast.OPENED + timedelta(seconds=20),
@@ -43,7 +44,7 @@ def test_the_page_goes_back_to_what_was_known(site: Site, page: Page) -> None:
         page.keyboard.press("ArrowLeft")
     expect(notice).to_contain_text("As it was known at 02:48 UTC")
     expect(brief).to_contain_text("Traces had not arrived yet.")
-    expect(brief).to_contain_text("No service stands out from the others.")
+    expect(brief).to_contain_text("No cause is named: nothing beyond the usual was found in any service.")
     expect(slider).to_be_focused()
     expect(page.locator("#E2 canvas")).to_have_count(1)
     assert page.url.endswith("?at=2026-11-22T02:48:00Z")

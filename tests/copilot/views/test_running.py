@@ -120,7 +120,7 @@ def test_the_slider_shows_the_brief_and_hypotheses_as_they_were(mira: Client) ->
     incident = cast.incident()
     investigation = cast.investigated(incident)
     first_ended_at = cast.OPENED + timedelta(minutes=1)
-    early = replace(cast.bundle(), hypotheses=(), gaps=("Traces had not arrived yet.",))
+    early = replace(cast.bundle(), hypotheses=(), gaps=("Traces had not arrived yet.",), located=None)
     FormerLook.objects.create(
         incident=incident,
         finished_at=first_ended_at,

@@ -1,0 +1,71 @@
+"""What is pinned of a ranking."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from copilot.evidence import hiding
+from copilot.evidence.hypotheses import hypotheses_of
+from copilot.evidence.locating import located
+from copilot.privacy.pseudonyms import Pseudonyms
+from incidents.detection.anomaly import Direction, Episode
+from incidents.localization.ranking import rank
+from incidents.localization.suspects import Ranking, RuledOut
+from incidents.telemetry.datamodel import SeriesKey
+from tests import cast, suspects
+from tests.incidents.localization.shop import CALM, FAULT_AT, OUTAGE, Shop
+
+
+@pytest.fixture(scope="module")
+def ranking() -> Ranking:
+    return rank(Shop("leaked pool").serve(), incident=OUTAGE, reference=CALM)
+
+
+def test_a_ranking_is_pinned_with_place_onset_and_spread(ranking: Ranking) -> None:
+    pinned = located(ranking, hypotheses=hypotheses_of(ranking, ()), items=(), episodes=(), began_at=FAULT_AT)
+    first = pinned.suspects[0]
+    assert (first.service, first.place_kind, first.place) == ("orders", "resource", "db.client.connections.usage")
+    assert pinned.is_named
+    assert pinned.lead == pytest.approx(first.confidence - ranking.suspects[1].confidence, abs=0.002)
+    assert first.since is not None
+    assert abs(first.since - FAULT_AT) < timedelta(seconds=30)
+    assert pinned.spread[0].service == "orders"
+    assert [one.at for one in pinned.spread] == sorted(one.at for one in pinned.spread)
+    assert pinned.requests > 100
+
+
+def test_what_is_ruled_out_is_no_suspect(ranking: Ranking) -> None:
+    first, second, *_ = ranking.suspects
+    caller = replace(second, service="storefront", confidence=0.1)
+    told = replace(ranking, suspects=(first, caller), ruled_out=(RuledOut("storefront", "because", first.findings[0]),))
+    pinned = located(told, hypotheses=hypotheses_of(told, ()), items=(), episodes=(), began_at=FAULT_AT)
+    assert [one.service for one in pinned.suspects] == ["orders"]
+    assert [one.service for one in pinned.cleared] == ["storefront"]
+    assert "explained by orders" in pinned.cleared[0].reason
+
+
+def test_personal_data_become_tokens_in_it_too() -> None:
+    pinned = suspects.located(since=cast.START)
+    told = replace(
+        pinned,
+        suspects=(
+            replace(pinned.suspects[0], why="mail to mira@shop.example failed", operation="GET /u/mira@shop.example"),
+        ),
+        cleared=(replace(pinned.cleared[0], reason="only mira@shop.example was asked for"),),
+        spread=(replace(pinned.spread[0], what="user mira@shop.example vanished"),),
+    )
+    hidden = hiding.hide(replace(cast.bundle(), located=told), Pseudonyms())
+    assert "mira@" not in str(hidden.located)
+
+
+def test_the_spread_leaves_out_what_was_over_before(ranking: Ranking) -> None:
+    def episode(service: str, minutes: int, ended_at: datetime | None) -> Episode:
+        at, key = FAULT_AT + timedelta(minutes=minutes), SeriesKey(service, "duration_p95", "{}", "s")
+        return Episode(key, Direction.UP, at, at, at, ended_at, 0.04, 0.06, 2.6, 9.0)
+
+    over, lasts = episode("catalog", -3, FAULT_AT - timedelta(minutes=1)), episode("storefront", 1, None)
+    pinned = located(ranking, hypotheses=(), items=(), episodes=(over, lasts), began_at=FAULT_AT)
+    said = {one.service: one.what for one in pinned.spread}
+    assert "catalog" not in said
+    assert said["storefront"] == "p95 response time rose to 2.6 s, usual 40 ms to 60 ms"
