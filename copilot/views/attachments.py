@@ -1,5 +1,8 @@
 """Files attached to an incident: taken in, and shown by line."""
 
+import re
+from collections.abc import Sequence
+
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.core.files.uploadedfile import UploadedFile
@@ -13,7 +16,10 @@ from copilot.evidence.attached import rows
 from copilot.evidence.attached.files import MOST_BYTES, UnreadableFile
 from copilot.views.access import incident_of, may_respond, may_see
 
+_WORDS = re.compile(r'"([^"]+)"|(\S+)')
 LINES_SHOWN = 400  # of a file on its page
+HITS_SHOWN = 200  # of a search in it
+LONGEST_SEARCH = 200  # characters
 
 
 @may_respond
@@ -52,7 +58,7 @@ def _take(request: HttpRequest, pk: int, file: "UploadedFile[bytes]") -> str:
 @require_GET
 @never_cache
 def attachment_page(request: HttpRequest, pk: int, name: str) -> HttpResponse:
-    """Show a file around ?line=N, at most 400 lines at once."""
+    """Show a file around ?line=N, at most 400 lines at once; with ?q= the lines that hold these words, too."""
     incident = incident_of(request, pk)
     attachment = incident.attachments.filter(name=name).order_by("-pk").first()
     if attachment is None:
@@ -65,12 +71,26 @@ def attachment_page(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     line = min(max(line, 1), len(lines))
     first = max(1, min(line - LINES_SHOWN // 2, len(lines) - LINES_SHOWN + 1))
     last = min(len(lines), first + LINES_SHOWN - 1)
+    query = request.GET.get("q", "").strip()[:LONGEST_SEARCH]
+    hits = _hits(lines, query)
     context = {
         "incident": incident,
         "attachment": attachment,
+        "q": query,
+        "hits": hits[:HITS_SHOWN],
+        "hits_total": len(hits),
         "line": line if "line" in request.GET else 0,
         "lines": [{"number": number, "text": lines[number - 1]} for number in range(first, last + 1)],
         "before": max(1, first - LINES_SHOWN // 2) if first > 1 else 0,
         "after": min(len(lines), last + LINES_SHOWN // 2) if last < len(lines) else 0,
     }
     return render(request, "copilot/attachment.html", context)
+
+
+def _hits(lines: Sequence[str], query: str) -> list[dict[str, object]]:
+    """Return the lines that hold every word of a search, whatever the capitals; words in quotation marks belong together."""
+    words = [(one or other).casefold() for one, other in _WORDS.findall(query)]
+    if not words:
+        return []
+    found = ((number, line) for number, line in enumerate(lines, start=1) if all(w in line.casefold() for w in words))
+    return [{"number": number, "text": line} for number, line in found]

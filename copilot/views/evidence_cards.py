@@ -124,7 +124,7 @@ def card(item: Evidence, *, bundle: EvidenceBundle, cited: int = 0, whole: bool 
         backend=item.backend,
         numbers=tuple(_numbers(item.statistic)),
         excerpt=item.excerpt,
-        chart=_chart(item, bundle) if item.kind is Kind.METRIC else None,
+        chart=_chart(item, bundle) if item.kind in (Kind.METRIC, Kind.ATTACHED) else None,
         lines=tuple(_line(line) for line in (lines if whole else lines[:LINES_SHOWN])),
         line_count=int(item.detail.get("count_after") or len(lines)),
         spans=tuple(_span(span, length_ms=length_ms) for span in (spans if whole else _telling(spans))),

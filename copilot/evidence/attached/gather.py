@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from copilot.evidence import hiding
-from copilot.evidence.attached import matching, measures, problems, tables
+from copilot.evidence.attached import matching, measures, problems, tables, trace_export
 from copilot.evidence.attached.entries import NOTHING, WARN, Entry, entries_of
 from copilot.evidence.attached.files import AttachedFile, free_name
 from copilot.evidence.attached.measures import Movement
@@ -14,8 +15,10 @@ from copilot.evidence.attached.problems import Group
 from copilot.evidence.attached.states import State, is_document, states_of
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
 from copilot.evidence.numbering import numbered
-from copilot.evidence.wording import clock, joined
+from copilot.evidence.traces import waterfall
+from copilot.evidence.wording import clock, joined, quantity
 from copilot.privacy.pseudonyms import Pseudonyms
+from incidents.telemetry.datamodel import Span, from_ns
 
 MOST_PROBLEMS, MOST_STATES, MOST_MOVEMENTS, MOST_MATCHES = 8, 6, 3, 4
 MOST_ATTACHED = 40  # items beside an incident's own
@@ -40,12 +43,13 @@ class Digest:
     groups: tuple[Group, ...]
     states: tuple[State, ...]
     movements: tuple[Movement, ...]
+    traces: tuple[tuple[AttachedFile, tuple[Span, ...]], ...]
     notes: tuple[str, ...]
 
 
 def digest(files: Sequence[AttachedFile]) -> Digest:
     """Read what the files say. A file with the same lines as another one is read once."""
-    notes, entries, states = [], [], []
+    notes, entries, states, traces = [], [], [], []
     files = _named_apart(files)
     different: dict[tuple[str, ...], AttachedFile] = {}
     for file in files:
@@ -58,7 +62,9 @@ def digest(files: Sequence[AttachedFile]) -> Digest:
         if twin is not file:
             notes.append(f"{file.name} says the same as {twin.name}.")
             continue
-        if is_document(file):
+        if spans := trace_export.spans_in(file.lines):
+            traces.append((file, tuple(spans)))
+        elif is_document(file):
             states += states_of(file)
         else:
             entries += tables.rows_of(file) or entries_of(file)
@@ -68,6 +74,7 @@ def digest(files: Sequence[AttachedFile]) -> Digest:
         tuple(problems.problems_in(entries)),
         tuple(sorted(states, key=lambda state: -state.weight)),
         tuple(measures.movements_in(entries)),
+        tuple(traces),
         tuple(notes),
     )
 
@@ -134,7 +141,8 @@ def drafts(read: Digest, question: str, *, now: datetime) -> list[Evidence]:
         ),
         *((_MOVES, _of_movement(each, named, now=now)) for each in read.movements[:MOST_MOVEMENTS]),
     ]
-    found = [_of_group(group, named, now=now, asked=True) for group in asked]
+    found = [_of_trace(file, spans) for file, spans in read.traces]
+    found += [_of_group(group, named, now=now, asked=True) for group in asked]
     found += [item for _, item in sorted(ranked, key=lambda pair: pair[0])]
     if not found:
         found = [_of_group(group, named, now=now) for group in _short(read)]
@@ -224,7 +232,36 @@ def _of_movement(moved: Movement, files: dict[str, AttachedFile], *, now: dateti
         times=(moved.first.at or now, moved.last.at or now),
     )
     statistic = {"before": {"value": moved.before, "unit": ""}, "after": {"value": moved.after, "unit": ""}}
-    return replace(item, statistic=statistic)
+    return replace(item, statistic=statistic, detail={**item.detail, **_chart(moved)})
+
+
+def _chart(moved: Movement) -> dict[str, Any]:
+    """Return a field's values over time for a chart; {} when its entries have no times, or not in order."""
+    times = [entry.at.timestamp() for entry, _ in moved.samples if entry.at is not None]
+    if len(times) < len(moved.samples) or times != sorted(set(times)):
+        return {}
+    values = [value for _, value in moved.samples]
+    return {"times": times, "values": values, "unit": "", "label": moved.name, "low": None, "high": None}
+
+
+def _of_trace(file: AttachedFile, spans: Sequence[Span]) -> Evidence:
+    """Return what a trace export shows: how much is in it, and its slowest trace as a waterfall, cited at the span that takes the time."""
+    trace = trace_export.slowest_trace(spans)
+    shown = waterfall(trace)
+    hot = next(row for row in shown if row["hot"])
+    total = trace_export.length_ns(trace) / 1e9
+    failed = sum(span.is_error for span in spans)
+    share = round(hot["self_ms"] / 1000 / total, 2) if total else 0.0
+    traces = len({span.trace_id for span in spans})
+    statement = (
+        f"{file.name} holds {traces:,} trace{'s' * (traces != 1)} with {len(spans):,} span{'s' * (len(spans) != 1)}, {failed:,} failed. "
+        f"The slowest{' that failed' if failed else ''} took {quantity(total, 's')}, {quantity(share, '1')} of it in {hot['service']} {hot['operation']}."
+    )
+    lines = [number for number, line in enumerate(file.lines, start=1) if hot["id"] in line][:1] or [1]
+    times = (from_ns(min(span.start_ns for span in trace)), from_ns(max(s.start_ns + s.duration_ns for s in trace)))
+    item = _item(f"Slowest trace in {file.name}", statement, file.name, lines, {file.name: file}, times=times)
+    detail = {"trace_id": trace[0].trace_id.hex(), "spans": shown, "span_count": len(trace)}
+    return replace(item, detail={**item.detail, **detail}, statistic={"length": {"value": total, "unit": "s"}})
 
 
 def _item(

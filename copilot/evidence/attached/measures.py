@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from copilot.evidence.attached.entries import Entry
 
 LEAST_VALUES = 40
+MOST_SAMPLES = 240
 LEAST_CHANGE = 1.5  # times, between the medians of the first and the last tenth
 LEAST_ORDER = 0.3  # rank correlation with time: a number that only jumps about has none
 _NUMBER = re.compile(
@@ -33,6 +34,7 @@ class Movement:
     last: Entry
     halfway: Entry
     order: float
+    samples: tuple[tuple[Entry, float], ...] = ()  # at most 240 of its values, evenly spread, for a chart
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,9 @@ def _movement(file: str, name: str, pairs: Sequence[tuple[float, Entry]]) -> Mov
         return None
     middle = (before + after) / 2
     passed = values >= middle if after > before else values <= middle
-    return Movement(
-        file, name, len(values), before, after, pairs[0][1], pairs[-1][1], pairs[int(np.argmax(passed))][1], order
-    )
+    halfway = pairs[int(np.argmax(passed))][1]
+    samples = tuple((entry, value) for value, entry in pairs[:: max(1, -(-len(pairs) // MOST_SAMPLES))])
+    return Movement(file, name, len(values), before, after, pairs[0][1], pairs[-1][1], halfway, order, samples)
 
 
 def _is_code_or_id(values: NDArray[np.float64]) -> bool:

@@ -7,7 +7,10 @@ import pytest
 
 from copilot.evidence import hiding
 from copilot.evidence.hypotheses import hypotheses_of
+from copilot.evidence.judgement import assess
+from copilot.evidence.located import Located
 from copilot.evidence.locating import located
+from copilot.evidence.refutation import Case
 from copilot.privacy.pseudonyms import Pseudonyms
 from incidents.detection.anomaly import Direction, Episode
 from incidents.localization.ranking import rank
@@ -22,8 +25,14 @@ def ranking() -> Ranking:
     return rank(Shop("leaked pool").serve(), incident=OUTAGE, reference=CALM)
 
 
+def pinned_of(ranking: Ranking) -> Located:
+    assessment = assess(Case(ranking, (), (), start=FAULT_AT, end=FAULT_AT + timedelta(minutes=5)))
+    hypotheses = hypotheses_of(ranking, (), assessment)
+    return located(ranking, hypotheses=hypotheses, items=(), episodes=(), began_at=FAULT_AT)
+
+
 def test_a_ranking_is_pinned_with_place_onset_and_spread(ranking: Ranking) -> None:
-    pinned = located(ranking, hypotheses=hypotheses_of(ranking, ()), items=(), episodes=(), began_at=FAULT_AT)
+    pinned = pinned_of(ranking)
     first = pinned.suspects[0]
     assert (first.service, first.place_kind, first.place) == ("orders", "resource", "db.client.connections.usage")
     assert pinned.is_named
@@ -39,7 +48,7 @@ def test_what_is_ruled_out_is_no_suspect(ranking: Ranking) -> None:
     first, second, *_ = ranking.suspects
     caller = replace(second, service="storefront", confidence=0.1)
     told = replace(ranking, suspects=(first, caller), ruled_out=(RuledOut("storefront", "because", first.findings[0]),))
-    pinned = located(told, hypotheses=hypotheses_of(told, ()), items=(), episodes=(), began_at=FAULT_AT)
+    pinned = pinned_of(told)
     assert [one.service for one in pinned.suspects] == ["orders"]
     assert [one.service for one in pinned.cleared] == ["storefront"]
     assert "explained by orders" in pinned.cleared[0].reason

@@ -64,3 +64,16 @@ def test_readers_attach_nothing_and_see_no_file_of_what_they_may_not_see(client:
     assert upload(client, incident, b"one").status_code == 403
     Incident.objects.filter(pk=incident.pk).update(is_restricted=True)
     assert client.get(f"/incidents/{incident.pk}/files/pod.log/").status_code == 404
+
+
+def test_a_file_is_searched_for_all_words(responder: Client, incident: Incident) -> None:
+    upload(responder, incident, "\n".join(f"line {n} of <pod>" for n in range(1, 2001)).encode())
+    page = responder.get(f"/incidents/{incident.pk}/files/pod.log/", {"q": 'LINE "1999 of"'}).content.decode()
+    assert "1 of 2000" in page
+    assert "line=1999#line" in page
+    assert "&lt;pod&gt;" in page
+    many = responder.get(f"/incidents/{incident.pk}/files/pod.log/", {"q": "pod"}).content.decode()
+    assert "2000 of 2000, the first 200 shown" in many
+    assert (
+        "No line holds all" in responder.get(f"/incidents/{incident.pk}/files/pod.log/", {"q": "x y"}).content.decode()
+    )

@@ -84,6 +84,8 @@ def test_a_table_is_followed_too() -> None:
     rows = ["time,open_connections", *(f"2026-03-01 10:{i:02}:00,{10 + i * 3}" for i in range(60))]
     (item,) = ask("what moved?", pool_csv="\n".join(rows)).items
     assert item.title == "open_connections grew steadily"
+    assert item.detail["values"][:2] == [10, 13]
+    assert len(item.detail["times"]) == 60
 
 
 def test_a_number_that_only_jumps_about_moved_nowhere() -> None:
