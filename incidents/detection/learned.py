@@ -37,6 +37,8 @@ OWN_SKILL = 0.5
 # about as well (62 to 67 of 100 points). After an alarm only a worse departure is news, for this many samples: at five minutes, a working day.
 ALARM = 0.65
 COOL_DOWN_SAMPLES = 100
+# Beyond this a value is an exporter's mistake, and its square would not be a number any more.
+LARGEST = 1e30
 NOTHING = -50.0  # nats: what is not judged surprises nobody
 
 
@@ -190,10 +192,11 @@ class Learned:
     def advance(self, at: NDArray[np.float64], values: NDArray[np.float64], worse: NDArray[np.int8]) -> Judgement:
         """Judge one sample of each row by what was learned before it, then learn from it.
 
-        `at` (epoch seconds) and `values` have shape (rows,); a value that is not finite is a gap and changes nothing. `worse` is
+        `at` (epoch seconds) and `values` have shape (rows,); a value that is not finite, or that no telemetry means, is a gap and changes
+        nothing. `worse` is
         1 where only more is worse, -1 where only less is, 0 where both are.
         """
-        given = np.isfinite(values)
+        given = np.abs(values) < LARGEST  # not where it is NaN
         self._begin(given, at, values)
         value = np.where(given, values, self.last)
         moment = np.where(given, at, self.last_at)

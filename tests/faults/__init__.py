@@ -17,4 +17,8 @@
 17 task that kills its worker       test_queue                  57 events while away            test_sockets
 18 worker stands still              test_points                 58 every address                test_sockets
 19 broker killed                    test_kills, test_queue      59 forms of other sites         test_sockets
+
+Elsewhere, against a provider that speaks the real protocol badly: 33 down, refusing, busy, untrusted, 34 silent or dripping, 35 cut, 39 refusal,
+nothing, another language, no evidence (tests/copilot/llm/test_chat_faults, test_chat_model, test_untrusted_provider); 44 a storm of
+5,000 incidents (tests/copilot/answers/test_line).
 """

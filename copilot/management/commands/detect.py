@@ -32,13 +32,19 @@ class Command(BaseCommand):
         parser.add_argument("--out", type=Path, help="write each sample's scores and usual value to this CSV file")
         parser.add_argument("--picture", type=Path, help="SVG to draw (default: NAME.svg in the current folder)")
         parser.add_argument("--worse", choices=sorted(WORSE), default="both", help="which way is bad (default: both)")
+        parser.add_argument("--column", default="", help="the values' column, where there are several")
         parser.add_argument("--limit", type=float, help="say when the trend reaches this value")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            series = series_file.read(options["file"])
+            read = series_file.read(options["file"], column=options["column"])
         except series_file.SeriesFileError as error:
             raise CommandError(str(error)) from error
+        series = series_file.in_order(read)
+        if len(series.times) < len(read.times):
+            self.stdout.write(
+                f"{len(read.times) - len(series.times)} lines repeat the time of another: the last number of each time counts."
+            )
         began = time.perf_counter()
         [said] = backtest.run([backtest.Series(series.times, series.values, WORSE[options["worse"]])])
         seconds = time.perf_counter() - began

@@ -2,6 +2,7 @@ import json
 from datetime import UTC, datetime
 
 from copilot.evidence.attached import files, gather, trace_export
+from copilot.privacy.pseudonyms import Pseudonyms
 
 NOW = datetime(2026, 3, 1, 10, tzinfo=UTC)
 TRACE = "5b8efff798038103d269b633813fc60c"
@@ -72,7 +73,7 @@ def test_other_files_are_no_traces() -> None:
 
 def test_an_export_becomes_a_waterfall_cited_at_the_span_that_takes_the_time() -> None:
     file = files.read("trace.json", json.dumps(SPANS, indent=1).encode(), mask=str)
-    (item,) = gather.gather(gather.digest([file]), "what is slow?", now=NOW).items
+    (item,) = gather.gather(gather.digest([file]), "what is slow?", now=NOW, pseudonyms=Pseudonyms()).items
     assert item.statement == (
         "trace.json holds 1 trace with 2 spans, 0 failed. The slowest took 900 ms, 89 % of it in payments GET /pay."
     )
