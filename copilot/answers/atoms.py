@@ -24,7 +24,7 @@ _UNITS: dict[str, tuple[str, float]] = {
 _UNIT = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
 _NUMBER = re.compile(
     rf"(?P<about>\b(?:about|around|approximately|roughly|nearly|almost|over|under|above|below|some|more than|less than)\s+|[~≈])?"
-    rf"(?<![\w.:/-])(?P<digits>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?)(?:\s?(?P<unit>{_UNIT})(?![\w/])|(?![\w:]))",
+    rf"(?<![\w.:/-])(?P<digits>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?)(?:\s?(?P<unit>{_UNIT})(?![\w/])|(?!\w|:\d))",
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"(?<![\d:.])([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?(?!\d|:\d)")
@@ -140,7 +140,15 @@ def statistic_numbers(statistic: Mapping[str, Mapping[str, Any]]) -> list[Number
         found.append(_exact(abs(after - before), unit))
         if before and after:
             found += [_exact(after / before, "×"), _exact(before / after, "×"), _exact(abs(after / before - 1), "1")]
-    return found
+    return [*found, *beyond_usual(statistic)]
+
+
+def beyond_usual(statistic: Mapping[str, Mapping[str, Any]]) -> list[Number]:
+    """Return how many times its usual upper bound a peak is, where both are known."""
+    peak, high = (statistic.get(name, {}).get("value") for name in ("peak", "usual high"))
+    return (
+        [_exact(peak / high, "×")] if isinstance(peak, int | float) and isinstance(high, int | float) and high else []
+    )
 
 
 def _exact(value: float, unit: str) -> Number:

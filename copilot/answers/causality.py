@@ -32,6 +32,8 @@ _HEDGE = re.compile(
     r"\b(?:likely|probabl[ey]|possibl[ey]|may|might|could|suspect\w*|suggests?|appears?|seems?|candidate|perhaps)\b",
     re.IGNORECASE,
 )
+_THE_CAUSE = re.compile(r"\bthe (?:most )?(?:likely |probable |root |main )*cause\b", re.IGNORECASE)
+_RULED_OUT = re.compile(r"\b(?:is|are|was|were|been|be) ruled out\b", re.IGNORECASE)
 _CHANGE = re.compile(
     r"\b(?:deploy\w*|release\w*|roll-?out\w*|version|upgrade\w*|config\w*|change[ds]?)\b", re.IGNORECASE
 )
@@ -48,6 +50,19 @@ def contradiction(text: str, bundle: EvidenceBundle) -> str:
                 return f"{service} was ruled out: {hypothesis.sentence}"
             if hypothesis.verdict == "likely" and denied:
                 return f"{service} is the likely cause: {hypothesis.sentence}"
+            likely = [other for other in bundle.hypotheses if other.verdict == "likely" and other.service != service]
+            if hypothesis.verdict == "possible" and likely and not denied and _THE_CAUSE.search(text):
+                return f"{likely[0].service} is the likely cause, {service} only a possible one."
+    return _cleared_wrongly(text, bundle)
+
+
+def _cleared_wrongly(text: str, bundle: EvidenceBundle) -> str:
+    """Return why a service that the text says was ruled out was not."""
+    verdicts = {hypothesis.service: hypothesis.verdict for hypothesis in bundle.hypotheses}
+    for match in _RULED_OUT.finditer(text):
+        for service in _named(_CLAUSE_END.split(text[: match.start()])[-1], bundle):
+            if verdicts.get(service, "ruled out") != "ruled out":
+                return f"{service} was not ruled out: it is a {verdicts[service]} cause."
     return ""
 
 

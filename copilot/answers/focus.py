@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from copilot.answers import brief as briefs
-from copilot.answers import verification
+from copilot.answers import naming
 from copilot.answers.claims import CheckedClaim, Verdict
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
 
@@ -69,7 +69,7 @@ _FILES = re.compile(
 
 def focus_on(question: str, bundle: EvidenceBundle) -> Focus:
     """Return what the question is about in this bundle; an empty question asks for the explanation as a whole."""
-    named = verification.services_in(question, bundle)
+    named = naming.services_in(question, bundle)
     about = _about(question, named)
     brief = briefs.write(bundle, title="")
     computed = _attached(question, bundle) or _computed(about, named, bundle, brief)

@@ -5,9 +5,12 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from copilot.answers import atoms, causality, citations
+from copilot.answers import atoms, causality, citations, relations
 from copilot.answers.claims import CheckedClaim, Verdict
-from copilot.evidence.bundle import Evidence, EvidenceBundle
+from copilot.answers.naming import name as _name
+from copilot.answers.naming import names as _names
+from copilot.answers.naming import services_in
+from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind
 from copilot.evidence.wording import joined
 
 LEAST_SHARED_WORDS = 0.4  # of a claim's own words, how many its evidence must use
@@ -18,7 +21,8 @@ _STOP = re.compile(
     # How a thing is said rather than what.
     r"|worst|best|slowest|took|takes|taken|spends?|spent|instead|long|longer|percentile|median|peak\w*|reached|usual\w*|than|once|twice|two|three|four"
     r"|about|around|nearly|almost|says?|said|advises?|according|first|last|each|both|too|only|now|still|began|came|means"
-    r"|answers?|answered|responds?|within"
+    r"|answers?|answered|responds?|within|became|roughly|approximately|slightly|below|above|earlier|previously|normal|ceiling|bound|upper|so"
+    r"|five|six|seven|eight|nine|ten|hundred|half|third|quarter|per|times|seconds?|minutes?|hours?|far|hit|went|get|got|where|none|total|across"
     r"|did|does|may|can|could|would|should|will|after|before|during|since|over|under|about|because|due|between|most|more|less"
 )
 # Words that name the same kind of signal.
@@ -34,12 +38,18 @@ _SUBJECTS = {
     "cache": re.compile(r"\bcache|hit ratio", re.IGNORECASE),
     "log lines": re.compile(r"\blog(?:s|ged|ging)?\b|\blines?\b", re.IGNORECASE),
 }
+_MUST_BE_THERE = {"errors", "traffic", "cpu", "memory"}  # what a claim speaks of only when its evidence does
 _UP = re.compile(
-    r"\b(?:rose|risen|rises?|rising|increas\w+|climb\w*|grew|grow\w*|jump\w*|spik\w+|surg\w+|higher|slower|slowed|doubled|tripled)\b",
+    r"\b(?:rose|risen|rises?|rising|increas\w+|climb\w*|grew|grow\w*|jump\w*|spik\w+|surg\w+|higher|slower|slowed|doubled|tripled|quadrupled|worsened|more often|up from)\b",
     re.IGNORECASE,
 )
 _DOWN = re.compile(
-    r"\b(?:dropp?\w*|fell|fall\w*|decreas\w+|declin\w+|lower\w*|faster|reduc\w+|shr[aiu]nk\w*)\b", re.IGNORECASE
+    r"\b(?:dropp?\w*|fell|fall\w*|decreas\w+|declin\w+|lower\w*|faster|reduc\w+|shr[aiu]nk\w*|collaps\w+|halved|less often|down from)\b",
+    re.IGNORECASE,
+)
+_UNMOVED = re.compile(
+    r"\b(?:not|no|never|without|neither|nor) (?:\w+ )?(?:rise|increase\w*|climb|grow\w*|jump\w*|spik\w+|surge\w*|higher|slower|drop|fall|decreas\w+|lower|faster)\b|\bceiling\b",
+    re.IGNORECASE,
 )
 _BEGINS = re.compile(r"\b(?:incident|outage|began|begun|started?|since|onset)\b", re.IGNORECASE)
 _ENDS = re.compile(r"\b(?:ended|over|until|covers?|lasted)\b", re.IGNORECASE)
@@ -51,11 +61,16 @@ _GIVEN = re.compile(
 LEAST_SHARED_OF_GIVEN = 0.5
 # "All its connections": an item that only counts does not say out of how many.
 _ALL = re.compile(r"\b(?:all|every one) (?:of )?(?:its|the|their)\b", re.IGNORECASE)
+_EVERY = re.compile(
+    r"(?<!nearly )(?<!almost )\b(?:all|every|each)\b(?: [\w/{}.-]+){0,3}? (?:requests?|calls?|answers?|responses?)\b",
+    re.IGNORECASE,
+)
+_TELLS_EVERY = re.compile(r"\b(?:all|every|each)\b|\b100 ?%", re.IGNORECASE)
 _TELLS_ALL = re.compile(r"\b(?:all|every|each|only|limit|full|none|never)\b|\b100 ?%|\b(\d+) of \1\b", re.IGNORECASE)
 _CLEARED = re.compile(r"\bruled out\b|\bnot the cause\b|\b(?:what it shows is )?explained by\b", re.IGNORECASE)
-# After a service's name: "database connections" are somebody else's connections to it.
-_OF_ANOTHER = r"(?!\s(?:connections?|pools?|quer(?:y|ies)|calls?|clients?|limits?)\b)"
-_SAME = re.compile(r"\b(?:stayed|unchanged|as before|constant|stable|steady|normal)\b", re.IGNORECASE)
+_SAME = re.compile(
+    r"\b(?:stayed|unchanged|as before|constant|stable|steady|(?:as|back to|is|are|was|were) normal)\b", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -75,7 +90,16 @@ class _Cited:
 
     @cached_property
     def numbers(self) -> list[atoms.Number]:
-        return [number for item in self.items for number in _numbers_of(item)]
+        own = [number for item in self.items for number in relations.numbers_of(item)]
+        return [*own, *relations.apart(self.items)]
+
+    @cached_property
+    def subjects(self) -> set[str]:
+        """What kinds of signal the items are about; whoever reads a log line may call what it says an error."""
+        logged = (
+            {"errors"} if any(item.kind in (Kind.LOG, Kind.ATTACHED, Kind.PASSAGE) for item in self.items) else set()
+        )
+        return _subjects(self.text) | logged
 
     def times_for(self, text: str) -> list[atoms.Clock]:
         """Return the times that the claim may name: those of the items, and the incident's own where it speaks of these."""
@@ -150,11 +174,16 @@ def _unfound(text: str, cited: _Cited) -> str:
             if not _names(cited.text, service) and not _cleared(service, text, cited)
         ),
         *(f"{cited.do_not_say} “{said}”." for said in _ALL.findall(text) if not _TELLS_ALL.search(cited.text)),
+        *(f"{cited.do_not_say} “{said}”." for said in _EVERY.findall(text) if not _TELLS_EVERY.search(cited.text)),
         *(f"{name} is not in {cited.ids}." for name in atoms.identifiers(text) if not _whole(name, cited.folded)),
         *(
             f"{number.said} is not in {cited.ids}{_elsewhere(number, cited)}."
             for number in _stated(text, cited.bundle)
-            if not _has(number, cited)
+            if not _has(number, cited) and not any(map(number.agrees_with, relations.sums(text, cited.items)))
+        ),
+        *(
+            f"{cited.do_not_say} anything about {subject}."
+            for subject in sorted(_MUST_BE_THERE & _subjects(atoms.QUOTE.sub(" ", text)) - cited.subjects)
         ),
     ]
     return missing[0] if missing else ""
@@ -162,6 +191,8 @@ def _unfound(text: str, cited: _Cited) -> str:
 
 def _contradicted(text: str, cited: _Cited) -> str:
     """Return what the cited items say instead, "" when they contradict nothing."""
+    if said := relations.contradiction(text, cited.items, cited.bundle) or _opposite_clause(text, cited):
+        return said
     for item in cited.items:
         direction, claimed = _direction(item), _way(text)
         opposite = claimed and direction and claimed != direction
@@ -171,30 +202,70 @@ def _contradicted(text: str, cited: _Cited) -> str:
         if number.dimension in (atoms.COUNT, atoms.FACTOR) or _has(number, cited) or _elsewhere(number, cited):
             continue
         for item in cited.items:
-            same = [n for n in _numbers_of(item) if n.dimension == number.dimension]
+            same = [n for n in relations.numbers_of(item) if n.dimension == number.dimension]
             if same and _same_subject(text, item):
                 return f"{item.id} does not say {number.said}: {item.statement}"
     return ""
 
 
+def _opposite_clause(text: str, cited: _Cited) -> str:
+    """Return what the items say instead, when all of those that a clause is about move the other way."""
+    for clause in relations.clauses(text) if len(cited.items) > 1 else ():
+        claimed, named = _way(clause), services_in(clause, cited.bundle)
+        about = [
+            item
+            for item in cited.items
+            if _subjects(clause) & _subjects(f"{item.title} {item.statement}") and (not named or item.service in named)
+        ]
+        ways = [_direction(item) for item in about]
+        if claimed and ways and all(way and way != claimed for way in ways):
+            return f"{about[0].id} says the opposite: {about[0].statement}"
+    return ""
+
+
 def _unrelated(text: str, cited: _Cited) -> str:
     """Return why the claim seems to be about something else: too few of its words are in what it cites."""
-    own = {word for word in map(str.lower, _WORD.findall(_CLEARED.sub(" ", text))) if not _STOP.fullmatch(word)}
+    plain = _CLEARED.sub(" ", text)
     there = {_stem(word) for word in map(str.lower, _WORD.findall(cited.text + " " + causality.VOCABULARY))}
+    own = _own_words(plain)
     if not own:
         return "There is nothing in it to check."
-    if _share(own, there) < LEAST_SHARED_WORDS:
+    if _share(own, there, cited) < LEAST_SHARED_WORDS:
         return f"Too little of it is in {cited.ids}."
+    for service in services_in(plain, cited.bundle):
+        plain = _name(service).sub(" ", plain)
+    beside = _own_words(plain)
+    if beside and not _CLEARED.search(text) and not _measured(text, cited.bundle) and not _share(beside, there, cited):
+        return f"Nothing of it but the name is in {cited.ids}."
     for given in _GIVEN.finditer(atoms.QUOTE.sub(" ", _CLEARED.sub(" ", text))):
-        words = {word for word in map(str.lower, _WORD.findall(given["rest"])) if not _STOP.fullmatch(word)}
-        if words and _share(words, there) <= LEAST_SHARED_OF_GIVEN:
+        words = _own_words(given["rest"])
+        if words and _share(words, there, cited) <= LEAST_SHARED_OF_GIVEN:
             return f"{cited.do_not_say} “{given['rest'].strip()}”."
     return ""
 
 
-def _share(words: Collection[str], there: Collection[str]) -> float:
-    """Return how many of the words are there, of all, whatever their ending."""
-    return sum(_stem(word) in there for word in words) / len(words)
+def _own_words(text: str) -> set[str]:
+    return {word for word in map(str.lower, _WORD.findall(text)) if not _STOP.fullmatch(word)}
+
+
+def _share(words: Collection[str], there: Collection[str], cited: _Cited) -> float:
+    """Return how many of the words are there, of all, whatever their ending; another word for the same signal or direction is there too."""
+    subjects, ways = _subjects(cited.text), {_direction(item) for item in cited.items}
+    return sum(
+        _stem(word) in there or bool(_subjects(word) & subjects) or _way(word) in ways - {""} for word in words
+    ) / len(words)
+
+
+def _measured(text: str, bundle: EvidenceBundle) -> bool:
+    """Whether the claim holds something that is compared exactly: a number, a time, a version, a quotation or a program's name."""
+    found = (
+        _stated(text, bundle),
+        atoms.clocks(text),
+        atoms.versions(text),
+        atoms.quotes(text),
+        atoms.identifiers(text),
+    )
+    return any(found)
 
 
 def _cleared(service: str, text: str, cited: _Cited) -> bool:
@@ -204,27 +275,6 @@ def _cleared(service: str, text: str, cited: _Cited) -> bool:
         h.service == service and h.verdict == "ruled out" and (not h.opposing or ids & set(h.opposing))
         for h in cited.bundle.hypotheses
     )
-
-
-def services_in(text: str, bundle: EvidenceBundle) -> list[str]:
-    """Return the incident's services that the text names, longest names first."""
-    found, rest = [], text
-    for name in sorted(all_services(bundle), key=lambda name: (-len(name), name)):
-        if _names(rest, name):
-            found.append(name)
-            rest = _name(name).sub(" ", rest)
-    return found
-
-
-def all_services(bundle: EvidenceBundle) -> set[str]:
-    """Return every service that the bundle knows."""
-    ends = {end for edge in bundle.edges for end in edge}
-    return {
-        *bundle.services,
-        *ends,
-        *(item.service for item in bundle.items),
-        *(h.service for h in bundle.hypotheses),
-    } - {""}
 
 
 def _stated(text: str, bundle: EvidenceBundle) -> list[atoms.Number]:
@@ -244,13 +294,9 @@ def _has(number: atoms.Number, cited: _Cited) -> bool:
 
 def _elsewhere(number: atoms.Number, cited: _Cited) -> str:
     for item in cited.bundle.items:
-        if item not in cited.items and any(number.agrees_with(other) for other in _numbers_of(item)):
+        if item not in cited.items and any(number.agrees_with(other) for other in relations.numbers_of(item)):
             return f" (but in {item.id}, which it does not cite)"
     return ""
-
-
-def _numbers_of(item: Evidence) -> list[atoms.Number]:
-    return [*atoms.numbers(_words_of(item)), *atoms.statistic_numbers(item.statistic)]
 
 
 def _words_of(item: Evidence) -> str:
@@ -258,6 +304,8 @@ def _words_of(item: Evidence) -> str:
 
 
 def _way(text: str) -> str:
+    """Return the only direction that the text tells, "" for none or several; "did not rise" tells none."""
+    text = _UNMOVED.sub(" ", text)
     ways = {way for way, pattern in (("up", _UP), ("down", _DOWN), ("same", _SAME)) if pattern.search(text)}
     return ways.pop() if len(ways) == 1 else ""
 
@@ -281,14 +329,6 @@ def _same_subject(text: str, item: Evidence) -> bool:
 
 def _subjects(text: str) -> set[str]:
     return {name for name, pattern in _SUBJECTS.items() if pattern.search(text)}
-
-
-def _names(text: str, service: str) -> bool:
-    return bool(_name(service).search(text))
-
-
-def _name(service: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w-]){re.escape(service)}(?![\w-]){_OF_ANOTHER}", re.IGNORECASE)
 
 
 def _whole(name: str, folded: str) -> bool:

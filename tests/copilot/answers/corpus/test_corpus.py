@@ -1,53 +1,54 @@
 """How right the checker is, on all claims at once: what it lets pass must be true of what it cites, and what is true must pass."""
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from copilot.answers.claims import Verdict
-from copilot.answers.verification import check
-from tests.copilot.answers.corpus.bundles import BUNDLES
+from tests.copilot.answers.corpus import reading
 
-LABELS = {"ok": Verdict.SUPPORTED, "no": Verdict.UNVERIFIED, "bad": Verdict.STRUCK}
 LEAST = 0.97
-
-
-def corpus() -> list[tuple[str, Verdict, list[str], str]]:
-    lines = (Path(__file__).parent / "claims.txt").read_text(encoding="utf-8").splitlines()
-    rows = [[cell.strip() for cell in line.split("|", 3)] for line in lines if not line.startswith("#")]
-    return [(bundle, LABELS[label], cites.split(), text) for bundle, label, cites, text in rows]
+# The checker misses some of these false claims; it must not miss more. (precision, recall) as they are, a claim or two below.
+HARDER = {"harder-1": (0.86, 0.97), "harder-2": (0.72, 0.89)}
 
 
 @pytest.fixture(scope="module")
-def judged() -> list[tuple[Verdict, Verdict, str]]:
-    """(label, the checker's verdict, claim with the reason) of every claim."""
-    found = []
-    for bundle, label, cites, text in corpus():
-        said = check(text, cites, BUNDLES[bundle])
-        found.append((label, said.verdict, f"{bundle} {cites}: {text} → {said.verdict.value} {said.reason}"))
-    return found
+def judged() -> list[reading.Judged]:
+    return reading.judged("claims")
 
 
 def test_the_corpus_is_large_and_has_no_claim_twice() -> None:
-    claims = corpus()
-    assert len(claims) >= 300
+    claims = [claim for name in ("claims", *HARDER) for claim in reading.claims(name)]
+    assert len(claims) >= 500
     assert max(Counter((bundle, tuple(cites), text) for bundle, _, cites, text in claims).values()) == 1
 
 
-def test_what_passes_is_true_and_what_is_true_passes(judged: list[tuple[Verdict, Verdict, str]]) -> None:
-    passed = [row for row in judged if row[1] is Verdict.SUPPORTED]
-    true = [row for row in judged if row[0] is Verdict.SUPPORTED]
-    both = [row for row in passed if row[0] is Verdict.SUPPORTED]
-    wrong = "\n".join(row[2] for row in judged if (row[0] is Verdict.SUPPORTED) is not (row[1] is Verdict.SUPPORTED))
-    precision, recall = len(both) / len(passed), len(both) / len(true)
-    assert precision >= LEAST, f"precision {precision:.3f}\n{wrong}"
-    assert recall >= LEAST, f"recall {recall:.3f}\n{wrong}"
+def require(rows: list[reading.Judged], *, precision: float, recall: float) -> None:
+    wrong = "\n".join(
+        row.told for row in rows if (row.label is Verdict.SUPPORTED) is not (row.verdict is Verdict.SUPPORTED)
+    )
+    for name, (part, whole), least in (
+        ("precision", reading.precision(rows), precision),
+        ("recall", reading.recall(rows), recall),
+    ):
+        assert part / whole >= least, f"{name} {part / whole:.3f}\n{wrong}"
 
 
-def test_contradictions_are_struck_out_and_nothing_true_is(judged: list[tuple[Verdict, Verdict, str]]) -> None:
-    struck = [row for row in judged if row[1] is Verdict.STRUCK]
-    assert not [row[2] for row in struck if row[0] is Verdict.SUPPORTED]
-    contradicting = [row for row in judged if row[0] is Verdict.STRUCK]
-    missed = [row[2] for row in contradicting if row[1] is not Verdict.STRUCK]
+def test_what_passes_is_true_and_what_is_true_passes(judged: list[reading.Judged]) -> None:
+    require(judged, precision=LEAST, recall=LEAST)
+
+
+@pytest.mark.parametrize("name", sorted(HARDER))
+def test_of_harder_claims_no_more_are_missed(name: str) -> None:
+    precision, recall = HARDER[name]
+    rows = reading.judged(name)
+    require(rows, precision=precision, recall=recall)
+    assert not [row.told for row in rows if row.verdict is Verdict.STRUCK and row.label is Verdict.SUPPORTED]
+
+
+def test_contradictions_are_struck_out_and_nothing_true_is(judged: list[reading.Judged]) -> None:
+    struck = [row for row in judged if row.verdict is Verdict.STRUCK]
+    assert not [row.told for row in struck if row.label is Verdict.SUPPORTED]
+    contradicting = [row for row in judged if row.label is Verdict.STRUCK]
+    missed = [row.told for row in contradicting if row.verdict is not Verdict.STRUCK]
     assert len(missed) <= (1 - LEAST) * len(contradicting) + 1, "\n".join(missed)
