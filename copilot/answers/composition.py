@@ -15,7 +15,7 @@ from copilot.answers.prompting import Mask, Turn
 from copilot.evidence.bundle import EvidenceBundle
 from copilot.llm.chat_model import ChatModel
 from copilot.llm.failures import ModelFailed, StreamCut
-from copilot.llm.plain_text import clean
+from copilot.llm.plain_text import said_by_model
 from copilot.llm.prompts import Prompt
 from copilot.llm.redaction import RedactionFailed, masked
 from copilot.llm.usage import CallUsage
@@ -73,7 +73,7 @@ class _Draft:
 
     def add_raw(self, raw: RawClaim) -> None:
         """Check a sentence of the model and add it, unless an earlier one says the same."""
-        text = _whole_sentences(clean(raw.text, limit=MOST_CHARACTERS))
+        text = _whole_sentences(said_by_model(raw.text, limit=MOST_CHARACTERS))
         if text and not _repeats(text, [shown.text for shown in self.claims]):
             self.add(replace(verification.check(text, raw.cites, self.bundle), by_model=True))
 
@@ -146,7 +146,7 @@ def _attempt(draft: _Draft, chat_model: ChatModel, prompt: Prompt) -> ModelFaile
             if len(draft.claims) - start < MOST_CLAIMS:
                 draft.add_raw(raw)
         if unfinished is not None and len(draft.claims) - start < MOST_CLAIMS:
-            text, cites = citations.split(clean(unfinished.text, limit=MOST_CHARACTERS), unfinished.cites)
+            text, cites = citations.split(said_by_model(unfinished.text, limit=MOST_CHARACTERS), unfinished.cites)
             draft.listener.sentence(len(draft.claims), text, cites)
 
     try:

@@ -18,3 +18,42 @@ def clean(text: str, *, limit: int | None = None) -> str:
     """Return the text on one line without hidden or controlling characters; past `limit` characters it ends with "…"."""
     visible = _SPACE.sub(" ", _HIDDEN.sub("", _ESCAPES.sub("", text))).strip()
     return visible if limit is None or len(visible) <= limit else visible[: limit - 1].rstrip() + "…"
+
+
+# What a reader of Markdown or HTML would turn into a picture, a link or a request; what a person reads of it stays. A link by reference
+# is nothing without its definition, so only that goes: [0][1] is an index more often.
+_MARKDOWN_LINK = re.compile(r"!?\[(?!E\d{1,3}\])([^\[\]]{0,400})\]\([^()]*(?:\([^()]*\)[^()]*)*\)")
+_BARE_IMAGE = re.compile(r"!\[([^\[\]]{0,400})\]")
+_REFERENCE = re.compile(r"\[[^\[\]]{1,100}\]:\s*\S+")
+# An address on the network, also one written to be joined again by whatever shows it.
+_ADDRESS = re.compile(
+    r"(?:\b[a-z][a-z0-9+.-]{1,20}:){0,3}(?<![\w/])//[^\s<>\"'`)\]}]{2,}|\b[a-z][a-z0-9+.-]{1,20}://[^\s<>\"'`)\]}]+"
+    r"|\b(?:javascript|vbscript|data|file|mailto|blob):(?=[^\s])[^\s<>\"'`)\]}]*|\bwww\.[\w-]+(?:\.[\w-]+)+[^\s<>\"'`)\]}]*",
+    re.IGNORECASE,
+)
+_HOST = re.compile(r"(?<!/)//(?!/)(?:[^/@\s]*@)?([\w.-]{1,80})")
+_TAG = re.compile(r"<(?=[A-Za-z/!?])|(?<=[A-Za-z\"'/?-])>(?!\s?\d)")
+
+
+def said_by_model(text: str, *, limit: int | None = None) -> str:
+    """Return a model's words as they may be shown, stored and sent anywhere: plain text on one line, without hidden characters, escape
+    codes, tags, pictures and addresses. Everything that a model writes goes through here once, where it comes in.
+
+    An address becomes a word about it, for an address that somebody else's program opens can carry data away. Doing it again changes nothing.
+    """
+    text = clean(text)
+    for _ in range(3):  # a link in a link
+        before = text
+        text = _BARE_IMAGE.sub(r"\1", _REFERENCE.sub("", _MARKDOWN_LINK.sub(r"\1", text)))
+        if text == before:
+            break
+    return clean(_TAG.sub(_angle, _ADDRESS.sub(_named, text)), limit=limit)
+
+
+def _named(address: re.Match[str]) -> str:
+    host = _HOST.search(address.group())
+    return f"[address at {host[1].replace('.', ' dot ')} left out]" if host else "[address left out]"
+
+
+def _angle(mark: re.Match[str]) -> str:
+    return "‹" if mark.group() == "<" else "›"

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from copilot.llm.failures import ModelFailed, ModelRefused, ModelUnreachable, StreamCut, explain_status
-from copilot.llm.plain_text import clean
+from copilot.llm.plain_text import said_by_model
 from copilot.llm.prompts import Prompt
 from copilot.llm.purposes import Purpose, named_for
 from copilot.llm.timed_stream import Patience
@@ -241,12 +241,12 @@ def explain(error: BaseException, *, choice: Choice, streaming: bool) -> ModelFa
     if streaming:
         return StreamCut(f"The connection to {choice.where} broke in the middle of the reply ({type(error).__name__}).")
     if any(isinstance(cause, ssl.SSLError) for cause in chain) or "CERTIFICATE" in str(chain[-1]).upper():
-        return ModelRefused(f"{choice.where} could not prove who it is: {clean(str(chain[-1]), limit=200)}")
+        return ModelRefused(f"{choice.where} could not prove who it is: {_detail(chain[-1], choice)}")
     if any(isinstance(cause, ConnectionRefusedError) or "refused" in str(cause).lower() for cause in chain):
         return ModelUnreachable(f"{choice.where} refused the connection.")
     if any(isinstance(cause, httpx.TransportError | httpx2.TransportError | OSError) for cause in chain):
         return ModelUnreachable(
-            f"{choice.where} could not be reached: {clean(str(chain[-1]) or type(error).__name__, limit=200)}"
+            f"{choice.where} could not be reached: {_detail(chain[-1], choice) or type(error).__name__}"
         )
     return StreamCut(f"{choice.where} did not send a chat reply ({type(error).__name__}: {_detail(error, choice)}).")
 
@@ -259,8 +259,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _detail(error: BaseException, choice: Choice) -> str:
-    text = clean(str(error), limit=200)
-    return text.replace(choice.key, "[key]") if choice.key else text
+    """Return what an error says. The key goes first: a shortened or cleaned one would not be found any more."""
+    text = str(error).replace(choice.key, "[key]") if choice.key else str(error)
+    return said_by_model(text, limit=200)
 
 
 def _retry_after(error: BaseException) -> timedelta | None:

@@ -20,5 +20,6 @@
 
 Elsewhere, against a provider that speaks the real protocol badly: 33 down, refusing, busy, untrusted, 34 silent or dripping, 35 cut, 39 refusal,
 nothing, another language, no evidence (tests/copilot/llm/test_chat_faults, test_chat_model, test_untrusted_provider); 44 a storm of
-5,000 incidents (tests/copilot/answers/test_line).
+5,000 incidents (tests/copilot/answers/test_line); 40 markup and addresses, 41 escape and hidden codes, in the words of a model that repeats
+injected telemetry (tests/copilot/answers/corpus/test_injections); 48 the provider's key in an error (tests/copilot/llm/test_providers).
 """

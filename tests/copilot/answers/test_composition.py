@@ -154,7 +154,7 @@ def test_a_refusal_is_no_answer() -> None:
 def test_output_is_plain_text_without_hidden_characters() -> None:
     text = "<script>x</script> ![i](http://c/?q=1) \x1b[31mpayments\x1b[0m \u202ereversed\u202c \U000e0041 logged 412 times."
     claim = ask(ScriptedModel([[reply((text, "E3"))]])).claims[0]
-    assert claim.text == "<script>x</script> ![i](http://c/?q=1) payments reversed logged 412 times."
+    assert claim.text == "‹script›x‹/script› i payments reversed logged 412 times."
 
 
 def test_a_flood_of_claims_is_bounded() -> None:

@@ -1,5 +1,8 @@
 """The other providers' own protocols, on the loopback."""
 
+import ssl
+
+import httpx
 import pytest
 from pytest_django.fixtures import Settings
 
@@ -71,3 +74,16 @@ def test_openai_is_asked_without_what_only_our_own_server_takes(settings: Settin
     options = providers._options(choice, PROMPT)["extra_body"]
     assert set(options) == {"response_format", "max_completion_tokens", "prompt_cache_key"}
     assert (choice.name, choice.where) == ("openai:gpt-5", "OpenAI")
+
+
+@pytest.mark.parametrize("before", [0, 150, 185, 195])
+def test_a_key_that_the_provider_repeats_is_not_passed_on(before: int) -> None:
+    key = "sk-test-" + "q7Zr" * 8
+    choice = providers.Choice("url", "m", url="http://model.invalid/v1", key=key)
+    for error in (
+        httpx.ConnectError("x" * before + key),
+        ValueError("x" * before + key),
+        ssl.SSLError("x" * before + key),
+    ):
+        said = str(providers.explain(error, choice=choice, streaming=False))
+        assert key[:9] not in said, f"{type(error).__name__}: {said}"
