@@ -21,6 +21,7 @@ from copilot.api.shapes import (
     SilenceBody,
     SilenceShape,
 )
+from incidents import noise
 from incidents.models import Alert, Change, Incident, Silence
 from incidents.noise import silences
 
@@ -69,6 +70,16 @@ def get_alert(request: HttpRequest, alert_id: int) -> Any:
     if found is None:
         raise Http404(f"There is no alert {alert_id} that you may see.")
     return _alert(found)
+
+
+@router.post("/alerts/{int:alert_id}/release", auth=SILENCE, response={200: AlertShape, REFUSALS: ProblemShape})
+def release_alert(request: HttpRequest, alert_id: int) -> Any:
+    """Let an alert that is held back count at once. Does nothing when it is not held."""
+    found = _visible_alerts(request).filter(pk=alert_id).first()
+    if found is None:
+        raise Http404(f"There is no alert {alert_id} that you may see.")
+    noise.release(found, by=person(request).get_username(), now=timezone.now())
+    return _alert(_visible_alerts(request).get(pk=alert_id))
 
 
 @router.get("/changes", auth=READ, response={200: PageShape[ChangeShape], REFUSALS: ProblemShape})

@@ -5,7 +5,19 @@ from django.urls import URLPattern
 from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
-from copilot.api import catalog, incidents, knowledge, notifications, problems, records, rules, sources, trends, work
+from copilot.api import (
+    answers,
+    catalog,
+    incidents,
+    knowledge,
+    notifications,
+    problems,
+    records,
+    rules,
+    sources,
+    trends,
+    work,
+)
 from copilot.api.access import NOBODY_YET
 from copilot.api.replies import around
 from copilot.api.throttle import TokenThrottle
@@ -26,7 +38,7 @@ api = NinjaAPI(
     throttle=[TokenThrottle(a_minute=REQUESTS_A_MINUTE)],
 )
 problems.install(api)
-for part in (work, incidents, records, sources, catalog, rules, notifications, knowledge, trends):
+for part in (work, answers, incidents, records, sources, catalog, rules, notifications, knowledge, trends):
     api.add_router("", part.router)
 
 

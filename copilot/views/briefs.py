@@ -8,8 +8,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from copilot import handover
+from copilot.known import known_of
 from copilot.views.access import incident_of, may_respond, may_see
-from copilot.views.known import known_of
 from incidents import teamwork
 from incidents.lifecycle import NotPossible
 

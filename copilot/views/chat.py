@@ -14,10 +14,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from copilot import events
 from copilot.answers import feedback, mentions, questions
+from copilot.known import known_of
 from copilot.models import Claim, Message
 from copilot.views.access import incident_of, may_respond, may_see
 from copilot.views.conversation import one_message
-from copilot.views.known import known_of
 
 
 @may_respond

@@ -8,10 +8,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind
+from copilot.known import known_of
 from copilot.views.access import incident_of, may_see
 from copilot.views.cited_lines import cited_lines
 from copilot.views.evidence_cards import Card, card
-from copilot.views.known import known_of
 
 LONGEST_SAID = 2000  # characters of a sentence
 

@@ -12,11 +12,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from copilot import events, pipeline
+from copilot.known import known_of
 from copilot.views import reading
 from copilot.views.access import incident_of, may_respond, may_see
 from copilot.views.conversation import conversation, follow_from
 from copilot.views.evidence_cards import card
-from copilot.views.known import known_of
 from copilot.views.response import response_of
 from copilot.views.timeline import timeline_of
 from copilot.views.verdict import verdict_of
