@@ -14,6 +14,7 @@ from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind
 from copilot.evidence.wording import joined
 
 LEAST_SHARED_WORDS = 0.4  # of a claim's own words, how many its evidence must use
+_BRACKETS = str.maketrans("‹›", "<>")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 # Words that carry no finding.
 _STOP = re.compile(
@@ -336,7 +337,8 @@ def _whole(name: str, folded: str) -> bool:
 
 
 def _fold(text: str) -> str:
-    return re.sub(r"\s+", " ", text).casefold()
+    # A model's angle brackets were taken out of HTML's hands; the evidence's were not.
+    return re.sub(r"\s+", " ", text).translate(_BRACKETS).casefold()
 
 
 def _in_order(parts: Sequence[str], line: str) -> bool:
