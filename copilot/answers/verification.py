@@ -14,7 +14,7 @@ from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind
 from copilot.evidence.wording import joined
 
 LEAST_SHARED_WORDS = 0.4  # of a claim's own words, how many its evidence must use
-_BRACKETS = str.maketrans("‹›", "<>")
+_BRACKETS = re.compile(r"‹(?!\w+-\d+›)([^‹›]*)›")  # not those of a token such as ‹email-1›
 _WORD = re.compile(r"[^\W\d_]{3,}")
 # Words that carry no finding.
 _STOP = re.compile(
@@ -338,7 +338,7 @@ def _whole(name: str, folded: str) -> bool:
 
 def _fold(text: str) -> str:
     # A model's angle brackets were taken out of HTML's hands; the evidence's were not.
-    return re.sub(r"\s+", " ", text).translate(_BRACKETS).casefold()
+    return re.sub(r"\s+", " ", _BRACKETS.sub(r"<\1>", text)).casefold()
 
 
 def _in_order(parts: Sequence[str], line: str) -> bool:

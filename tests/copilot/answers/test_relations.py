@@ -1,5 +1,7 @@
 """False sentences of true parts, and the true ones beside them."""
 
+from dataclasses import replace
+
 import pytest
 
 from copilot.answers.claims import Verdict
@@ -61,3 +63,12 @@ def test_whose_what_first_and_how_many(bundle: str, cites: str, true: str, false
 def test_a_long_hostile_sentence_is_checked_in_time() -> None:
     text = "from 1 s to 2 s " * 200 + "catalog more than storefront before catalog " * 100
     assert check(text, ["E1", "E2"], reading.bundle("bad-deploy")).verdict is not Verdict.SUPPORTED
+
+
+def test_a_quotation_stands_there_though_its_brackets_were_replaced_and_a_token_is_its_own() -> None:
+    told = replace(
+        reading.bundle("bad-deploy").items[0], statement="catalog logged “GET <path> failed for ‹email-1›” 96 times."
+    )
+    bundle = replace(reading.bundle("bad-deploy"), items=(told,))
+    for quote, verdict in (("GET ‹path› failed", Verdict.SUPPORTED), ("failed for ‹email-2›", Verdict.UNVERIFIED)):
+        assert check(f"catalog logged “{quote}”.", [told.id], bundle).verdict is verdict
