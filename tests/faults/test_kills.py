@@ -3,9 +3,8 @@
 The supervisor starts again what died; nobody helps it.
 """
 
+import contextlib
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -64,7 +63,9 @@ def kill(site: LiveSite, name: str) -> None:
     pid = pid_of(site, name)
     assert pid is not None
     for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
-        os.kill(process.pid, signal.SIGKILL)
+        # A child of the database may have ended by itself meanwhile.
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     wait(lambda: pid_of(site, name) not in (None, pid), what=lambda: f"{name} was not started again")
 
 
