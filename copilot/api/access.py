@@ -44,6 +44,7 @@ READ_SOURCES = Needs("read", "incidents.manage_sources")
 READ_AUDIT = Needs("read", "copilot.view_audit")
 READ_TRENDS = Needs("read", "incidents.view_trends")
 SET_UP = Needs("manage", "incidents.manage_sources")
+MANAGE_PEOPLE = Needs("manage", "copilot.manage_people")
 NOBODY_YET = Needs("manage", "copilot.manage_people")  # what an operation gets that says nothing: the fewest may
 
 

@@ -6,6 +6,7 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 
 from copilot.api import (
+    administration,
     answers,
     catalog,
     incidents,
@@ -38,7 +39,19 @@ api = NinjaAPI(
     throttle=[TokenThrottle(a_minute=REQUESTS_A_MINUTE)],
 )
 problems.install(api)
-for part in (work, answers, incidents, records, sources, catalog, rules, notifications, knowledge, trends):
+for part in (
+    work,
+    answers,
+    incidents,
+    records,
+    sources,
+    catalog,
+    rules,
+    notifications,
+    administration,
+    knowledge,
+    trends,
+):
     api.add_router("", part.router)
 
 

@@ -14,8 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST, require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from copilot import health, operations, pipeline
-from copilot.answers import questions
+from copilot import health, operations, retrying
 from copilot.views.access import may_operate
 from incidents.models import DeadLetter
 from runbooks import upkeep
@@ -49,24 +48,12 @@ def operations_page(request: HttpRequest) -> HttpResponse:
 def dead_letter_retry(request: HttpRequest, pk: int) -> HttpResponse:
     """Have a task that was given up on tried again."""
     try:
-        letter = operations.take_up_again(pk, now=timezone.now())
+        letter = retrying.try_again(pk, now=timezone.now())
     except operations.NotThere as gone:
         messages.error(request, str(gone))
     else:
-        _try_again(letter)
         messages.success(request, f"{letter.task} is tried again.")
     return redirect("operations")
-
-
-def _try_again(letter: DeadLetter) -> None:
-    """Start anew what keeps its state in a row of its own; simply ask again for the rest."""
-    now, number = timezone.now(), next(iter(letter.arguments), 0)
-    if letter.task == "copilot.tasks.investigate":
-        pipeline.request_again(number, now=now)
-    elif letter.task == "copilot.tasks.answer":
-        questions.retry(number, now=now)
-    else:
-        operations.enqueue_again(letter)
 
 
 @login_not_required
