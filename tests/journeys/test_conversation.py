@@ -91,6 +91,16 @@ def test_a_failed_answer_says_why_and_can_be_asked_again(site: Site, page: Page)
     expect(page.locator(f"#m-{answer}")).to_contain_text("waiting for its turn")
 
 
+def watch_sentences(page: Page, answer: int) -> None:
+    """Have the page note, at each of its changes, what the answer's sentences say."""
+    page.evaluate(
+        "answer => { window.seen = []; new MutationObserver(() => { window.seen.push("
+        "[...document.querySelectorAll(`#m-${answer} .claim .said`)].map(said => said.textContent)); })"
+        ".observe(document.querySelector('#messages'), { subtree: true, childList: true }); }",
+        answer,
+    )
+
+
 def test_three_hundred_events_while_the_server_was_away(site: Site, page: Page) -> None:
     incident = opened(site, page)
     asked = site.do(lambda: cast.question(cast.Incident.objects.get(pk=incident), cast.User.objects.get()))
@@ -98,8 +108,7 @@ def test_three_hundred_events_while_the_server_was_away(site: Site, page: Page) 
     tell(site, incident, "message.created", message=answer)
     message = page.locator(f"#m-{answer}")
     expect(message).to_be_visible()
-    page.evaluate("() => { window.seen = []; new MutationObserver(() => { const said = document.querySelector('.claim .said');"
-                  " if (said) window.seen.push(said.textContent); }).observe(document.querySelector('#messages'), { subtree: true, childList: true }); }")  # fmt: skip
+    watch_sentences(page, answer)
     site.stop()
     expect(page.locator("#live")).not_to_have_text("Live")
 
@@ -113,8 +122,49 @@ def test_three_hundred_events_while_the_server_was_away(site: Site, page: Page) 
     site.start()
     expect(page.locator("#live")).to_have_text("Live", timeout=30_000)
     expect(message.locator(".said")).to_have_text("word 298")
-    seen = [int(text.removeprefix("word ")) for text in page.evaluate("window.seen") if text.startswith("word ")]
+    seen = [int(said[0].removeprefix("word ")) for said in page.evaluate("window.seen") if said]
+    assert seen[-1] == 298
     assert seen == sorted(seen)
+
+
+def test_the_server_restarts_while_an_answer_is_written(site: Site, page: Page) -> None:
+    incident = opened(site, page)
+    asked = site.do(lambda: cast.question(cast.Incident.objects.get(pk=incident), cast.User.objects.get()))
+    answer = int(site.do(lambda: asked.answer.pk))
+    tell(site, incident, "message.created", message=answer)
+    message = page.locator(f"#m-{answer}")
+    expect(message).to_be_visible()
+    watch_sentences(page, answer)
+
+    def write(position: int) -> None:
+        words = f"Sentence {position} has four words.".split()
+        for length in range(1, len(words) + 1):
+            events.publish(
+                incident_id=incident, kind="answer.sentence",
+                payload={"message": answer, "position": position, "text": " ".join(words[:length]), "cites": []},
+            )  # fmt: skip
+        claim = {"position": position, "text": " ".join(words), "cites": ["E1"], "verdict": "supported", "reason": ""}
+        Claim.objects.create(message_id=answer, **claim)
+        events.publish(incident_id=incident, kind="answer.claim", payload={"message": answer, **claim})
+
+    def begin() -> None:
+        Message.objects.filter(pk=answer).update(state=Message.State.STREAMING)
+        events.publish(incident_id=incident, kind="answer.started", payload={"message": answer})
+        write(0)
+
+    site.do(begin)
+    expect(message.locator(".claim[data-verdict=supported]")).to_have_count(1)
+    site.stop()
+    expect(page.locator("#live")).not_to_have_text("Live")
+    site.do(write, 1)
+    site.start()
+    site.do(write, 2)
+    expect(page.locator("#live")).to_have_text("Live", timeout=30_000)
+    whole = [f"Sentence {position} has four words." for position in range(3)]
+    expect(message.locator(".said")).to_have_text(whole)
+    expect(message.locator(".claim[data-verdict=supported]")).to_have_count(3)
+    lengths = [[len(sentence) for sentence in said] for said in page.evaluate("window.seen")]
+    assert lengths == sorted(lengths), "a sentence was shorter, or away, after it had been longer"
 
 
 def test_without_a_socket_the_page_reads_every_few_seconds(site: Site, page: Page) -> None:
