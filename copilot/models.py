@@ -175,10 +175,11 @@ class Pseudonym(models.Model):
 
 
 class Unmasking(models.Model):
-    """Somebody looked at what a pseudonym stands for. A trigger writes it to the audit log."""
+    """Somebody looked at what a pseudonym stands for, and why. A trigger writes it to the audit log; the value is in neither."""
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="unmaskings")
     token = models.CharField(max_length=20)
+    reason = models.CharField(max_length=200, default="")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True)
     at = models.DateTimeField()
 

@@ -22,6 +22,7 @@ from copilot.views import (
     running,
     saved_views,
     tokens,
+    unmasking,
 )
 
 urlpatterns = [
@@ -53,6 +54,7 @@ urlpatterns = [
     path("incidents/<int:pk>/messages/<int:message_id>/withdraw/", chat.withdraw, name="withdraw"),
     path("incidents/<int:pk>/claims/<int:claim_id>/judge/", chat.judge, name="judge"),
     path("incidents/<int:pk>/citation/<str:evidence_id>/", citation.citation, name="citation"),
+    path("incidents/<int:pk>/unmask/", unmasking.unmask, name="unmask"),
     path("incidents/<int:pk>/do/<slug:verb>/", incident.incident_action, name="incident-action"),
     path("incidents/<int:pk>/change/", running.change_page, name="incident-change"),
     path("incidents/<int:pk>/change/<slug:what>/", running.change, name="incident-set"),

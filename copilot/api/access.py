@@ -43,6 +43,7 @@ READ_RUNBOOKS = Needs("read", "runbooks.view_document")
 READ_SOURCES = Needs("read", "incidents.manage_sources")
 READ_AUDIT = Needs("read", "copilot.view_audit")
 READ_TRENDS = Needs("read", "incidents.view_trends")
+UNMASK = Needs("respond", "copilot.unmask_personal_data")
 SET_UP = Needs("manage", "incidents.manage_sources")
 MANAGE_PEOPLE = Needs("manage", "copilot.manage_people")
 NOBODY_YET = Needs("manage", "copilot.manage_people")  # what an operation gets that says nothing: the fewest may

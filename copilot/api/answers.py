@@ -10,12 +10,14 @@ from ninja import Field, Query, Router, Schema, Status
 from copilot import handover
 from copilot.answers import questions
 from copilot.answers.claims import CheckedClaim
-from copilot.api.access import READ, RESPOND, incident_of, person
+from copilot.api.access import READ, RESPOND, UNMASK, incident_of, person
 from copilot.api.paging import Paging, answer, page
 from copilot.api.problems import Problem
 from copilot.api.shapes import REFUSALS, PageShape, ProblemShape
 from copilot.known import Known, known_of
 from copilot.models import Claim, Message
+from copilot.privacy import vault
+from copilot.privacy.pseudonyms import HidingFailed
 from incidents import teamwork
 from incidents.models import StatusUpdate
 
@@ -76,6 +78,19 @@ class QuestionBody(Schema):
 
     text: str = Field(min_length=1, max_length=1000)
     reply_to: int | None = None
+
+
+class UnmaskBody(Schema):
+    """A token in an incident's evidence or answers, and why somebody needs to see what it stands for."""
+
+    token: str = Field(max_length=20, description="for example ‹ip-1›, with or without the marks around it")
+    reason: str = Field(max_length=vault.LONGEST_REASON, description="kept in the audit log")
+
+
+class UnmaskedShape(Schema):
+    """What a token stands for. It is kept nowhere: an answer repeated by its Idempotency-Key has null."""
+
+    stands_for: str | None
 
 
 class WrittenShape(Schema):
@@ -181,6 +196,21 @@ def get_message(request: HttpRequest, number: int, message_id: int) -> Any:
     if message is None:
         raise Http404(f"Incident {number} has no message {message_id}.")
     return _message(message)
+
+
+@router.post("/incidents/{int:number}/unmask", auth=UNMASK, response={200: UnmaskedShape, REFUSALS: ProblemShape})
+def unmask(request: HttpRequest, number: int, body: UnmaskBody) -> Any:
+    """See what a token stands for. Who looked at which token of which incident, when and why goes into the audit log."""
+    incident = incident_of(request, number)
+    try:
+        value = vault.unmask(incident.pk, token=body.token, reason=body.reason, by=person(request), now=timezone.now())
+    except vault.UnknownPseudonym as error:
+        raise Problem(404, str(error)) from error
+    except vault.UnmaskingRefused as error:
+        raise Problem(422, str(error)) from error
+    except HidingFailed as error:
+        raise Problem(503, str(error)) from error
+    return UnmaskedShape(stands_for=value)
 
 
 def _subject(known: Known) -> handover.Subject:

@@ -19,7 +19,11 @@ from copilot.models import ApiToken, IdempotentReply
 
 KEPT = timedelta(days=1)
 LONGEST_KEY = 200
-SHOWN_ONCE = ("token", "signing_secret")  # fields that are kept nowhere, so not in the repeated answer either
+SHOWN_ONCE = (
+    "token",
+    "signing_secret",
+    "stands_for",
+)  # fields that are kept nowhere, so not in the repeated answer either
 View = Callable[..., HttpResponse]
 
 

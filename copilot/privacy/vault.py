@@ -15,8 +15,14 @@ from django.db import DatabaseError, transaction
 from django.db.models import Max
 
 from copilot.models import Pseudonym, Unmasking
-from copilot.privacy.pseudonyms import HidingFailed, Pseudonyms, folded
+from copilot.privacy.pseudonyms import TOKEN, HidingFailed, Pseudonyms, folded
 from incidents.models import Incident
+
+LEAST_REASON, LONGEST_REASON = 3, 200  # characters
+
+
+class UnmaskingRefused(Exception):
+    """The reason is missing or too long; the message says what is asked for."""
 
 
 class UnknownPseudonym(Exception):
@@ -36,14 +42,25 @@ def of_incident(incident_id: int) -> Pseudonyms:
     return kept
 
 
-def unmask(incident_id: int, *, kind: str, number: int, by: User, now: datetime) -> str:
-    """Return what a token stands for, and write down who looked. Raises UnknownPseudonym, HidingFailed."""
+def unmask(incident_id: int, *, token: str, reason: str, by: User, now: datetime) -> str:
+    """Return what a token such as ‹ip-1› (or ip-1) stands for, and write down who looked and why.
+
+    Whether the person may is asked before. Raises UnmaskingRefused, UnknownPseudonym, HidingFailed.
+    """
+    reason = " ".join(reason.split())
+    if not LEAST_REASON <= len(reason) <= LONGEST_REASON:
+        raise UnmaskingRefused(
+            f"Say in {LEAST_REASON} to {LONGEST_REASON} characters why you need to see it: the audit log keeps the reason."
+        )
+    named = TOKEN.fullmatch(f"‹{token.strip().strip('‹›')[:20]}›")
+    if named is None:
+        raise UnknownPseudonym("That is no token. Tokens look like ‹ip-1› or ‹email-2›.")
     with transaction.atomic():
-        row = Pseudonym.objects.filter(incident_id=incident_id, kind=kind, number=number).first()
+        row = Pseudonym.objects.filter(incident_id=incident_id, kind=named[1], number=int(named[2])).first()
         if row is None:
-            raise UnknownPseudonym(f"‹{kind}-{number}› stands for nothing on this incident.")
+            raise UnknownPseudonym(f"{named.group()} stands for nothing on this incident.")
         value = _unsealed(row)
-        Unmasking.objects.create(incident_id=incident_id, token=str(row), by=by, at=now)
+        Unmasking.objects.create(incident_id=incident_id, token=str(row), reason=reason, by=by, at=now)
     return value
 
 

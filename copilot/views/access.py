@@ -9,6 +9,7 @@ may_see = permission_required("incidents.view_incident", raise_exception=True)
 may_respond = permission_required("incidents.respond_to_incident", raise_exception=True)
 may_operate = permission_required("incidents.manage_sources", raise_exception=True)
 may_manage_people = permission_required("copilot.manage_people", raise_exception=True)
+may_unmask = permission_required("copilot.unmask_personal_data", raise_exception=True)
 may_audit = permission_required("copilot.view_audit", raise_exception=True)
 
 

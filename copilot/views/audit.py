@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET
 
 from copilot import audit
-from copilot.models import AuditEntry
+from copilot.models import AuditEntry, Unmasking
 from copilot.views.access import may_audit
 from incidents.models import Incident, IncidentRole, IncidentTask, StatusUpdate, Watch
 
@@ -48,8 +48,9 @@ TABLES = {
     "copilot_apitoken": "API token",
     "copilot_rerun": "answer written again",
     "copilot_signinlink": "sign-in link",
+    "copilot_unmasking": "look at personal data",
 }
-_OF_AN_INCIDENT = (IncidentRole, IncidentTask, StatusUpdate, Watch)
+_OF_AN_INCIDENT = (IncidentRole, IncidentTask, StatusUpdate, Watch, Unmasking)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import { composing } from "./composer.js";
 import { follow } from "./live.js";
 import { replay } from "./replay.js";
 import { showPresent } from "./room.js";
+import { unmasking } from "./unmasking.js";
 
 const root = document.querySelector("#incident");
 // A part in which somebody types is left alone until they are done: the page would throw their words away.
@@ -39,6 +40,7 @@ chat();
 composing();
 attaching();
 replay();
+unmasking();
 document.body.addEventListener("htmx:afterSettle", (event) => { if (event.target.isConnected) charts(event.target); });
 // Asking for an answer needs evidence: the button wakes up with it.
 document.body.addEventListener("htmx:afterSwap", () => {

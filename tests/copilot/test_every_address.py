@@ -55,6 +55,7 @@ MAY: dict[str, frozenset[str]] = {
     "withdraw": RESPONDERS,
     "judge": RESPONDERS,
     "citation": EVERYBODY,
+    "unmask": SETTERS,
     "view-*": EVERYBODY,
     "notification*": EVERYBODY,
     "people": ADMINISTRATORS,

@@ -2,7 +2,7 @@ import pytest
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from copilot.models import Pseudonym, Unmasking
+from copilot.models import AuditEntry, Pseudonym, Unmasking
 from copilot.privacy import vault
 from copilot.privacy.pseudonyms import HidingFailed
 from tests import cast
@@ -32,11 +32,34 @@ def test_another_incident_has_tokens_of_its_own() -> None:
 def test_looking_at_a_value_is_written_down() -> None:
     incident, mira = cast.incident(), cast.mira()
     vault.of_incident(incident.pk).hide("203.0.113.9")
-    assert vault.unmask(incident.pk, kind="ip", number=1, by=mira, now=timezone.now()) == "203.0.113.9"
-    seen = Unmasking.objects.get()
-    assert (seen.by, seen.token, seen.incident) == (mira, "‹ip-1›", incident)
+    look = {"reason": "blocking the caller", "by": mira, "now": timezone.now()}
+    for token in ("‹ip-1›", "ip-1", " ip-1 "):
+        assert vault.unmask(incident.pk, token=token, **look) == "203.0.113.9"
+    assert Unmasking.objects.count() == 3
+    seen = Unmasking.objects.latest("pk")
+    assert (seen.by, seen.token, seen.incident, seen.reason) == (mira, "‹ip-1›", incident, "blocking the caller")
+    logged = AuditEntry.objects.filter(table="copilot_unmasking").latest("pk")
+    assert logged.after["token"] == "‹ip-1›"
+    assert "203.0.113.9" not in str(list(AuditEntry.objects.values()))
+
+
+@pytest.mark.parametrize("token", ["ip-2", "‹ip-1", "name-x", "", "‹ip-1› or ‹ip-2›", "ip-" + "1" * 200])
+def test_what_is_no_token_of_the_incident_stands_for_nothing(token: str) -> None:
+    incident = cast.incident()
+    if token != "‹ip-1":  # half a token is meant kindly
+        vault.of_incident(incident.pk).hide("203.0.113.9")
     with pytest.raises(vault.UnknownPseudonym):
-        vault.unmask(incident.pk, kind="ip", number=2, by=mira, now=timezone.now())
+        vault.unmask(incident.pk, token=token, reason="looking", by=cast.mira(), now=timezone.now())
+    assert not Unmasking.objects.exists()
+
+
+@pytest.mark.parametrize("reason", ["", "  a ", "x" * 201])
+def test_nobody_looks_without_saying_why(reason: str) -> None:
+    incident = cast.incident()
+    vault.of_incident(incident.pk).hide("203.0.113.9")
+    with pytest.raises(vault.UnmaskingRefused, match="why"):
+        vault.unmask(incident.pk, token="ip-1", reason=reason, by=cast.mira(), now=timezone.now())
+    assert not Unmasking.objects.exists()
 
 
 def test_with_another_key_nothing_is_hidden_halfway(settings: Settings) -> None:
