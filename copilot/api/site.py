@@ -9,6 +9,7 @@ from copilot.api import (
     administration,
     answers,
     catalog,
+    causes,
     incidents,
     knowledge,
     notifications,
@@ -42,6 +43,7 @@ problems.install(api)
 for part in (
     work,
     answers,
+    causes,
     incidents,
     records,
     sources,

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 from copilot import audit
 from copilot.models import AuditEntry, Unmasking
 from copilot.views.access import may_audit
-from incidents.models import Incident, IncidentRole, IncidentTask, StatusUpdate, Watch
+from incidents.models import ConfirmedCause, Incident, IncidentRole, IncidentTask, Lesson, StatusUpdate, Watch
 
 A_PAGE = 100
 SHOWN_VALUE = 120  # characters
@@ -24,6 +24,8 @@ TABLES = {
     "incidents_incident": "incident",
     "incidents_incidentrole": "role in an incident",
     "incidents_incidenttask": "task",
+    "incidents_confirmedcause": "confirmed cause",
+    "incidents_lesson": "lesson",
     "incidents_statusupdate": "stakeholder update",
     "incidents_groupingdecision": "grouping decision",
     "incidents_groupingrule": "grouping rule",
@@ -50,7 +52,7 @@ TABLES = {
     "copilot_signinlink": "sign-in link",
     "copilot_unmasking": "look at personal data",
 }
-_OF_AN_INCIDENT = (IncidentRole, IncidentTask, StatusUpdate, Watch, Unmasking)
+_OF_AN_INCIDENT = (IncidentRole, IncidentTask, StatusUpdate, Watch, ConfirmedCause, Lesson, Unmasking)
 
 
 @dataclass(frozen=True, slots=True)

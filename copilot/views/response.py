@@ -7,10 +7,24 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Count, Q
 
 from incidents import lifecycle
-from incidents.models import Alert, GroupingDecision, Incident, IncidentRole, IncidentTask, StatusUpdate
+from incidents.models import (
+    Alert,
+    ConfirmedCause,
+    GroupingDecision,
+    Incident,
+    IncidentRole,
+    IncidentTask,
+    Lesson,
+    StatusUpdate,
+)
 
 ALERTS_SHOWN, DECISIONS_SHOWN, TASKS_SHOWN, UPDATES_SHOWN = 8, 8, 40, 3
 Role = IncidentRole.Role
+# What went wrong first: that is what nobody writes down otherwise.
+_OUTCOMES = tuple(
+    (kind.value, kind.label)
+    for kind in (Lesson.Kind.WORSE, Lesson.Kind.NO_HELP, Lesson.Kind.FIXED, Lesson.Kind.RULED_OUT)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,11 @@ class Response:
     decisions: tuple[ShownDecision, ...]
     decisions_total: int
     merged: tuple[Incident, ...]
+    confirmed: ConfirmedCause | None
+    stated: str
+    lessons: tuple[Lesson, ...]
+    outcomes: tuple[tuple[str, str], ...]
+    is_over: bool
 
 
 def response_of(incident: Incident, *, user: User | AnonymousUser) -> Response:
@@ -66,6 +85,7 @@ def response_of(incident: Incident, *, user: User | AnonymousUser) -> Response:
     counts = incident.alerts.aggregate(firing=firing, total=Count("pk"))
     shown = decisions.select_related("alert").order_by("-decided_at", "-pk")[:DECISIONS_SHOWN]
     responders = [role for role in roles if role.role == Role.RESPONDER]
+    confirmed = ConfirmedCause.objects.filter(incident=incident).first()
     return Response(
         parts=tuple(_part(role, roles, user) for role in (Role.COMMANDER, Role.COMMUNICATIONS, Role.SCRIBE)),
         responders=tuple(role.user.get_username() for role in responders),
@@ -80,6 +100,11 @@ def response_of(incident: Incident, *, user: User | AnonymousUser) -> Response:
         decisions=tuple(_decision(decision) for decision in shown),
         decisions_total=decisions.count(),
         merged=tuple(incident.merged.all()[:20]),
+        confirmed=confirmed,
+        stated=f"{confirmed.stated_confidence:.0%}" if confirmed and confirmed.stated_confidence is not None else "",
+        lessons=tuple(incident.lessons.all()),
+        outcomes=_OUTCOMES,
+        is_over=incident.status in lifecycle.OVER,
     )
 
 

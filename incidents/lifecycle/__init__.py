@@ -16,6 +16,15 @@ from incidents.lifecycle.details import (
     set_title,
 )
 from incidents.lifecycle.groups import LIVE, one_at_a_time, open_or_join, survivor, team_of
+from incidents.lifecycle.learned import (
+    Cause,
+    Stated,
+    add_lesson,
+    change_lesson,
+    confirm_cause,
+    drop_lesson,
+    note_refuted,
+)
 from incidents.lifecycle.merging import can_undo, merge, split, undo
 from incidents.lifecycle.stages import (
     ACTIVE,
@@ -32,20 +41,27 @@ from incidents.lifecycle.stages import (
 
 __all__ = [
     "ACTIVE",
+    "Cause",
     "LIVE",
     "OVER",
     "NotPossible",
+    "Stated",
     "WrongState",
     "acknowledge",
+    "add_lesson",
     "add_note",
     "began",
     "can_undo",
+    "change_lesson",
     "close",
+    "confirm_cause",
+    "drop_lesson",
     "join_alerts",
     "merge",
     "mitigate",
     "name_of",
     "note_alerts",
+    "note_refuted",
     "one_at_a_time",
     "open_for_alerts",
     "open_or_join",

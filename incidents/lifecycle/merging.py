@@ -13,7 +13,7 @@ from incidents.lifecycle.details import NotPossible
 from incidents.lifecycle.groups import LIVE, SENTENCE_LENGTH, SUBJECT_LENGTH, TITLE_LENGTH, begin, one_at_a_time
 from incidents.lifecycle.stages import OVER, WrongState
 from incidents.lifecycle.timeline import Kind, announce, tell_watchers, write
-from incidents.models import Alert, Anomaly, GroupingDecision, Incident, IncidentRole, IncidentTask, Watch
+from incidents.models import Alert, Anomaly, GroupingDecision, Incident, IncidentRole, IncidentTask, Lesson, Watch
 
 Outcome = GroupingDecision.Outcome
 MOST_ALERTS = 20_000  # of one merge or split
@@ -159,9 +159,12 @@ def _move_everything(incident: Incident, into: Incident, *, now: datetime) -> di
     anomalies = [a.pk for a in incident.anomalies.all() if (a.service, a.name, a.attributes, a.started_at) not in held]
     tasks = list(incident.tasks.filter(done_at=None).values_list("pk", flat=True))
     roles = list(incident.roles.filter(until_at=None).values_list("pk", flat=True))
+    known = set(into.lessons.values_list("kind", "service", "text"))
+    lessons = [one.pk for one in incident.lessons.all() if (one.kind, one.service, one.text) not in known]
     Alert.objects.filter(pk__in=alerts).update(incident=into)
     Anomaly.objects.filter(pk__in=anomalies).update(incident=into)
     IncidentTask.objects.filter(pk__in=tasks).update(incident=into)
+    Lesson.objects.filter(pk__in=lessons).update(incident=into)
     IncidentRole.objects.filter(pk__in=roles).update(until_at=now)
     Watch.objects.bulk_create(
         [
@@ -177,6 +180,7 @@ def _move_everything(incident: Incident, into: Incident, *, now: datetime) -> di
         "alerts": alerts,
         "anomalies": anomalies,
         "tasks": tasks,
+        "lessons": lessons,
         "roles": roles,
         "into": {
             "services": into.services,
@@ -204,6 +208,7 @@ def _undo_merge(decision: GroupingDecision, into: Incident, *, by: str, now: dat
     Alert.objects.filter(pk__in=moved["alerts"], incident=into).update(incident=incident)
     Anomaly.objects.filter(pk__in=moved["anomalies"], incident=into).update(incident=incident)
     IncidentTask.objects.filter(pk__in=moved["tasks"], incident=into).update(incident=incident)
+    Lesson.objects.filter(pk__in=moved.get("lessons", ()), incident=into).update(incident=incident)
     IncidentRole.objects.filter(pk__in=moved["roles"]).update(until_at=None)
     closed_at = datetime.fromisoformat(moved["closed_at"]) if moved["closed_at"] else None
     Incident.objects.filter(pk=incident.pk).update(merged_into=None, status=moved["status"], closed_at=closed_at)

@@ -14,6 +14,7 @@ from incidents.models.alerts import (
 )
 from incidents.models.grouping import GroupingDecision, GroupingRule
 from incidents.models.incident import Anomaly, Change, FormerLook, Incident, Investigation, TimelineEntry
+from incidents.models.learned import ConfirmedCause, Lesson
 from incidents.models.outbox import DeadLetter, DropCount, OutboxMessage
 from incidents.models.service import Service, ServiceEdge, Team
 from incidents.models.signal import Signal, SignalVerdict
@@ -27,6 +28,7 @@ __all__ = [
     "AlertSource",
     "Anomaly",
     "Change",
+    "ConfirmedCause",
     "DeadLetter",
     "DropCount",
     "FormerLook",
@@ -38,6 +40,7 @@ __all__ = [
     "IncidentTask",
     "IntakeAllowance",
     "Investigation",
+    "Lesson",
     "NeverHold",
     "Notification",
     "NotificationChannel",
