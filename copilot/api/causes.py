@@ -83,7 +83,9 @@ def put_cause(request: HttpRequest, number: int, body: CauseBody) -> Any:
     return _cause(incident_of(request, number))
 
 
-@router.get("/incidents/{int:number}/lessons", auth=READ, response={200: PageShape[LessonShape], REFUSALS: ProblemShape})
+@router.get(
+    "/incidents/{int:number}/lessons", auth=READ, response={200: PageShape[LessonShape], REFUSALS: ProblemShape}
+)
 def list_lessons(request: HttpRequest, number: int, paging: Query[Paging]) -> Any:
     """List what was tried and who was ruled out, the latest first."""
     return answer(page(request, incident_of(request, number).lessons.all(), paging, newest_by="told_at"), _lesson)
@@ -109,9 +111,7 @@ def change_lesson(request: HttpRequest, number: int, lesson_id: int, body: Lesso
     found = _found(request, number, lesson_id)
     by = person(request).get_username()
     with transaction.atomic():
-        lifecycle.change_lesson(
-            found, kind=body.kind, text=body.text, service=body.service, by=by, now=timezone.now()
-        )
+        lifecycle.change_lesson(found, kind=body.kind, text=body.text, service=body.service, by=by, now=timezone.now())
         events.publish(incident_id=number, kind="incident.changed", payload={})
     return _lesson(found)
 

@@ -41,9 +41,9 @@ from incidents.lifecycle.stages import (
 
 __all__ = [
     "ACTIVE",
-    "Cause",
     "LIVE",
     "OVER",
+    "Cause",
     "NotPossible",
     "Stated",
     "WrongState",

@@ -35,9 +35,7 @@ class Stated:
     confidence: float
 
 
-def confirm_cause(
-    incident: Incident, *, cause: Cause, stated: Stated | None, by: str, now: datetime
-) -> ConfirmedCause:
+def confirm_cause(incident: Incident, *, cause: Cause, stated: Stated | None, by: str, now: datetime) -> ConfirmedCause:
     """Record or correct what the cause was. `stated` is kept only the first time. Raises NotPossible for a family or kind that does not exist."""
     if cause.family not in ConfirmedCause.Family.values:
         allowed = ", ".join(value for value in ConfirmedCause.Family.values if value)
@@ -91,7 +89,6 @@ def add_lesson(
     by: str,
     now: datetime,
     service: str = "",
-    cites: Sequence[str] = (),
 ) -> Lesson:
     """Record what was tried and how it went, or who was not the cause. Saying the same again changes nothing. Raises NotPossible."""
     words = _words(kind, text)
@@ -99,13 +96,15 @@ def add_lesson(
     with transaction.atomic():
         Incident.objects.select_for_update().get(pk=incident.pk)
         if incident.lessons.count() >= MOST_LESSONS:
-            raise NotPossible(f"{incident.reference} has {MOST_LESSONS} of these already: change one, or take one away.")
+            raise NotPossible(
+                f"{incident.reference} has {MOST_LESSONS} of these already: change one, or take one away."
+            )
         lesson, is_new = Lesson.objects.get_or_create(
             incident=incident,
             kind=kind,
             service=where,
             text=words,
-            defaults={"told_at": now, "told_by": by[:150], "cites": list(cites)[:5]},
+            defaults={"told_at": now, "told_by": by[:150]},
         )
         if is_new:
             write(incident, kind=Kind.PERSON, at=now, text=said_of(lesson), actor=by, now=now)

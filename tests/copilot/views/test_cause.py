@@ -93,6 +93,8 @@ def test_a_lesson_from_the_page(reader: Client, incident: Incident) -> None:
 
 
 def test_a_hostile_lesson_is_only_text(reader: Client, incident: Incident) -> None:
-    reader.post(f"/incidents/{incident.pk}/lessons/0/", {"kind": "worse", "text": cast.HOSTILE, "service": cast.HOSTILE})
+    reader.post(
+        f"/incidents/{incident.pk}/lessons/0/", {"kind": "worse", "text": cast.HOSTILE, "service": cast.HOSTILE}
+    )
     assert "<script>window.pwned" not in reader.get(f"/incidents/{incident.pk}/").content.decode()
     assert "<script>window.pwned" not in reader.get(f"/incidents/{incident.pk}/cause/").content.decode()

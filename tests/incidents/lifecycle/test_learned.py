@@ -48,7 +48,12 @@ def test_a_family_that_does_not_exist_changes_nothing(incident: Incident) -> Non
 def test_a_lesson_is_kept_once_and_masked(incident: Incident) -> None:
     for _ in range(2):
         lifecycle.add_lesson(
-            incident, kind="worse", text="restarted payments, token=abcdef0123456789", service="payments", by="mira", now=NOW
+            incident,
+            kind="worse",
+            text="restarted payments, token=abcdef0123456789",
+            service="payments",
+            by="mira",
+            now=NOW,
         )
     lesson = Lesson.objects.get()
     assert "abcdef0123456789" not in lesson.text
