@@ -22,7 +22,7 @@ ALERTS_SHOWN, DECISIONS_SHOWN, TASKS_SHOWN, UPDATES_SHOWN = 8, 8, 40, 3
 Role = IncidentRole.Role
 # What went wrong first: that is what nobody writes down otherwise.
 _OUTCOMES = tuple(
-    (kind.value, kind.label)
+    (kind.value, str(kind.label))
     for kind in (Lesson.Kind.WORSE, Lesson.Kind.NO_HELP, Lesson.Kind.FIXED, Lesson.Kind.RULED_OUT)
 )
 
