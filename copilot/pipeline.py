@@ -27,6 +27,7 @@ from incidents.telemetry.backend import TelemetryBackend, TelemetryError
 from incidents.telemetry.datamodel import Window
 from incidents.telemetry.store import HotStore
 from runbooks.passages import SearchResult
+from runbooks.remedies import with_remedies
 from runbooks.search import search
 
 LEASE = timedelta(seconds=80)  # with the sweep every 30 s, a dead worker's investigation is taken up within two minutes
@@ -110,7 +111,8 @@ def _rank(
 
 
 def _search(query: str, kind: str) -> SearchResult:
-    return search(query, limit=3, kinds=[kind])
+    found = search(query, limit=3, kinds=[kind])
+    return with_remedies(found) if kind == "runbook" else found
 
 
 def _keep(

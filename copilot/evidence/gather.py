@@ -20,7 +20,7 @@ from runbooks.passages import SearchResult
 
 CONTEXT_BEFORE = timedelta(minutes=15)  # what a chart shows before the incident
 CHANGES_BEFORE = timedelta(hours=1)
-SYMPTOMS, CAUSES, RIVALS, AGAINST, CHANGES, PASSAGES, PRECEDENTS = 3, 4, 2, 2, 2, 2, 2
+SYMPTOMS, CAUSES, RIVALS, AGAINST, CHANGES, PASSAGES, PRECEDENTS = 3, 4, 2, 2, 2, 3, 2
 LOG_LINES = 20_000
 
 Search = Callable[[str, str], SearchResult]  # (query, kind of document) to passages

@@ -6,13 +6,14 @@ from copilot.evidence.bundle import Evidence, Kind, Role
 from incidents.telemetry.datamodel import Window
 from runbooks.passages import Passage
 
-EXCERPT_LENGTH = 700
+EXCERPT_LENGTH = 2_000  # as long as a section of steps may be: the last steps matter too
 _STEP = re.compile(r"^\s{0,3}\d+[.)]\s+(.*(?:\n(?!\s{0,3}\d+[.)]\s)\s{2,}\S.*)*)", re.MULTILINE)
 
 
 def from_passage(passage: Passage, *, window: Window, backend: str) -> Evidence:
     """Return the item that shows a passage of an approved runbook."""
-    place = f", “{passage.heading}”" if passage.heading else ""
+    section = passage.heading.removeprefix(passage.title).removeprefix(" › ")
+    place = f", “{section}”" if section else ""
     return Evidence(
         id="",
         kind=Kind.PASSAGE,

@@ -1,6 +1,6 @@
 """The top of an incident's page: what, since when, how sure, in numbers, and what next."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from copilot.answers.brief import Brief
@@ -56,6 +56,7 @@ class ShownVerdict:
     held_down: str
     facts: tuple[Fact, ...]
     next_check: str
+    first_step: ShownClaim | None
     verbs: tuple[tuple[str, str, str], ...]
     recording: str
     recorded: str
@@ -99,10 +100,21 @@ def verdict_of(
         held_down=held_down(assessment) if assessment else "",
         facts=(_going_on(incident, bundle, now=now, then=then), *_symptoms(bundle), _affected(incident, bundle)),
         next_check=brief.next_check[0].text if brief and brief.next_check else "",
+        first_step=_first_step(bundle, brief) if bundle and brief else None,
         verbs=() if incident.merged_into_id or then else _VERBS[Incident.Status(incident.status)],
         recording="" if incident.source == LIVE else incident.source.removeprefix("replay_"),
         recorded=_recorded(bundle),
     )
+
+
+def _first_step(bundle: EvidenceBundle, brief: Brief) -> ShownClaim | None:
+    """Return the first step that a runbook gives, by the runbook's name; None when none fits."""
+    runbooks = {item.id: str(item.detail.get("title", "")) for item in bundle.items if item.kind is Kind.PASSAGE}
+    first = next((claim for claim in brief.steps if runbooks.keys() & set(claim.cites)), None)
+    if first is None:
+        return None
+    said = replace(first, text=f"Runbook “{runbooks[first.cites[0]]}”: {first.text}")
+    return shown([said], known=runbooks)[0]
 
 
 def _recorded(bundle: EvidenceBundle | None) -> str:

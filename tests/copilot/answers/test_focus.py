@@ -26,6 +26,12 @@ QUESTIONS = [
     ("who is affected?", About.AFFECTED),
     ("what did you rule out?", About.RULED_OUT),
     ("what could you not see?", About.UNSEEN),
+    ("compare payments before and during", About.COMPARE),
+    ("how does payments differ from usual?", About.COMPARE),
+    ("show me the errors of payments", About.SHOW),
+    ("show me what changed", About.CHANGED),
+    ("is the card provider to blame?", About.IS_CAUSE),
+    ("is this because of the network?", About.IS_CAUSE),
     ("how many connections does payments use?", About.OTHER),
 ]
 
@@ -76,3 +82,32 @@ def test_a_service_asked_about_brings_its_evidence() -> None:
 def test_an_absence_is_said(question: str, says: str) -> None:
     empty = replace(BUNDLE, items=(), hypotheses=(), next_check="", gaps=())
     assert focus_on(question, empty).computed[0].text == says
+
+
+def test_what_sent_no_telemetry_is_neither_blamed_nor_ruled_out() -> None:
+    first, *others = focus_on("Is the card provider the cause?", BUNDLE).computed
+    assert first.text.startswith("That cannot be told: “card provider” sent no telemetry of its own")
+    assert "payments" in others[-1].text
+
+
+def test_what_to_do_begins_with_the_change_of_the_suspect_and_gives_the_runbooks_steps_by_its_name() -> None:
+    undo, step, *others = focus_on("What now?", BUNDLE).computed
+    assert undo.text.startswith("Consider undoing this first: payments changed from version 1.8.0 to 1.9.0")
+    assert step.text.startswith("Step 1 of the runbook “")
+    assert BUNDLE.next_check in [claim.text for claim in others]
+
+
+def test_a_comparison_gives_both_figures_of_the_services_named() -> None:
+    said = focus_on("Compare payments before and during", BUNDLE).computed
+    assert [claim.cites for claim in said] == [("E3",), ("E4",), ("E5",)]
+    assert (
+        focus_on("Compare frontend before and during", replace(BUNDLE, items=BUNDLE.items[:3]))
+        .computed[0]
+        .text.startswith("No evidence item compares")
+    )
+
+
+def test_what_is_to_be_shown_is_of_the_kind_and_the_service_asked_for() -> None:
+    assert [claim.cites for claim in focus_on("Show me the log lines of payments", BUNDLE).computed] == [("E3",)]
+    assert [claim.cites for claim in focus_on("Show me a trace", BUNDLE).computed] == [("E5",)]
+    assert focus_on("Show me the logs of orders", BUNDLE).computed[0].text == "Nothing of that kind is in the evidence."
