@@ -1,6 +1,7 @@
 """Every address of the site; each app names its own."""
 
 from django.contrib import admin
+from django.contrib.auth.decorators import login_required
 from django.urls import include, path
 from django.views.generic import RedirectView
 
@@ -68,6 +69,7 @@ urlpatterns = [
     path("incidents/<int:pk>/watch/", running.watch, name="incident-watch"),
     path("incidents/<int:pk>/briefs/", briefs.briefs_page, name="incident-briefs"),
     path("incidents/<int:pk>/briefs/publish/", briefs.publish_update, name="incident-publish"),
+    path("settings/", login_required(RedirectView.as_view(pattern_name="tokens")), name="settings"),
     path("settings/people/", people.people_list, name="people"),
     path("settings/people/add/", people.person_add, name="person-add"),
     path("settings/people/<int:pk>/link/", people.person_link, name="person-link"),

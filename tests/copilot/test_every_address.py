@@ -32,7 +32,7 @@ OPEN = {
     "deliver", "deliver-by-address", "pagerduty-event", "pagerduty-change", "api-1:api-root",
 }  # fmt: skip
 # Addresses that everybody may use who is signed in, with a role or without.
-OWN = {"logout", "account", "account-choose", "home", "api-1:openapi-json", "api-1:openapi-view"}
+OWN = {"logout", "account", "account-choose", "home", "settings", "api-1:openapi-json", "api-1:openapi-view"}
 # Name (a beginning ends with *) → who may. The longest that fits decides.
 MAY: dict[str, frozenset[str]] = {
     "incident-list": EVERYBODY,
