@@ -1,8 +1,4 @@
-"""What each live series taught, kept as rows: learned minute by minute from the hot store, asked when a departure is found.
-
-A departure from the last hour's range that is usual at this time of the day or week opens nothing; nor does one that people called
-expected, or one of a series that they called not interesting. Each is counted.
-"""
+"""What each live series taught, kept as rows: learned minute by minute from the hot store, asked when a departure is found."""
 
 import hashlib
 from collections.abc import Sequence
@@ -14,7 +10,6 @@ import psycopg
 from django.db import connection, transaction
 from numpy.typing import NDArray
 
-from incidents.detection.anomaly import Episode
 from incidents.detection.learned import BAND_SPREADS, STATE, Learned, band_at
 from incidents.detection.signals import SignalKind, meaning
 from incidents.intake import drops
@@ -32,8 +27,6 @@ PART, LONGEST_AWAY, MOST_PARTS = timedelta(hours=2), timedelta(hours=72), 4
 MOST_SIGNALS = 20_000
 AT_ONCE = 4_096
 WRITTEN_AT_ONCE = 1_000
-# A departure a little worse than one that people expected is expected as well.
-EXPECTED_MARGIN = 1.25
 WORSE = {
     SignalKind.ERRORS: 1,
     SignalKind.SUCCESS: -1,
@@ -204,39 +197,6 @@ def state_of(signal: Signal) -> NDArray[np.void] | None:
         return None
     state: NDArray[np.void] = np.frombuffer(bytes(signal.state), dtype=STATE)
     return state
-
-
-def worth_telling(episodes: Sequence[Episode], *, now: datetime) -> list[Episode]:
-    """Return the episodes without those that are usual at their time of the day or week, and those that people do not want to hear of."""
-    if not episodes:
-        return []
-    signals = {
-        signal.digest: signal
-        for signal in Signal.objects.filter(source=LIVE, digest__in={digest_of(one.key) for one in episodes})
-    }
-    told = []
-    for episode in episodes:
-        signal = signals.get(digest_of(episode.key))
-        reason = _reason_to_be_silent(episode, signal)
-        if not reason:
-            told.append(episode)
-        elif signal is not None and signal.silent_from_at != episode.started_at:
-            # Each tick finds the same departure again: it counts once.
-            Signal.objects.filter(pk=signal.pk).update(silent_from_at=episode.started_at, silent_reason=reason)
-            drops.count(what="departures", source=LIVE, reason=reason, n=1, now=now)
-    return told
-
-
-def _reason_to_be_silent(episode: Episode, signal: Signal | None) -> str:
-    if signal is None:
-        return ""
-    if not signal.is_interesting:
-        return "not interesting to people"
-    if signal.expected_up_to is not None and episode.score <= EXPECTED_MARGIN * signal.expected_up_to:
-        return "expected by people"
-    state = state_of(signal)
-    band = None if state is None else band_at(state[0], episode.peaked_at.timestamp())
-    return "usual at this time" if band and band.low <= episode.peak <= band.high else ""
 
 
 @dataclass(frozen=True)

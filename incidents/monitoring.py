@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from django.db import transaction
 
-from incidents import baselines, lifecycle
+from incidents import departures, lifecycle
 from incidents.detection import baseline, correlation
 from incidents.detection.anomaly import AnomalyGroup, Episode
 from incidents.detection.signals import BUCKET_SECONDS, REQUESTS, is_service_level
@@ -95,14 +95,14 @@ def open_live(*, store: TelemetryBackend, now: datetime) -> list[Incident]:
         store,
         window=window,
         edges=known_edges(now=now),
-        choose=lambda episodes: baselines.worth_telling(episodes, now=now),
+        choose=lambda episodes: departures.worth_telling(episodes, now=now),
     )
     touched = [lifecycle.open_or_join(group, source=LIVE, now=now) for group in groups]
     return list({incident.pk: incident for incident in touched}.values())
 
 
 def live_window(*, now: datetime) -> Window:
-    """Return what a live tick looks at: the last ten minutes, or since before the oldest departure that still lasts."""
+    """Return what a live tick looks at: the last ten minutes, or since before the oldest departure that still lasts or waits to be told."""
     end = now - SETTLE
     lasting = (
         Anomaly.objects.filter(incident__source=LIVE, ended_at=None, started_at__gte=end - LONGEST_LOOK)
@@ -111,9 +111,8 @@ def live_window(*, now: datetime) -> Window:
         .values_list("started_at", flat=True)
         .first()
     )
-    start = end - LOOK
-    if lasting is not None:
-        start = min(start, lasting - timedelta(minutes=1))
+    since = [began for began in (lasting, departures.waiting_since(now=now, back=LONGEST_LOOK)) if began is not None]
+    start = min([end - LOOK, *(began - timedelta(minutes=1) for began in since)])
     return Window(start, end)
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import OperationalError
 from django.utils import timezone
 
-from incidents import baselines, delivery, grouping, monitoring, noise, teamwork
+from incidents import baselines, delivery, departures, grouping, monitoring, noise, teamwork
 from incidents.intake import deliveries
 from incidents.models import Alert, AlertSource, TimelineEntry
 from incidents.telemetry.backend import TelemetryBackend, TelemetryError
@@ -43,6 +43,7 @@ def learn_signals() -> None:
 def drop_old_signals() -> None:
     """Forget series that have shown nothing for a month."""
     baselines.drop_old(now=timezone.now())
+    departures.drop_old(now=timezone.now())
 
 
 # Alerts are put into incidents one batch at a time: who waits longer than the lock's time-out tries again.

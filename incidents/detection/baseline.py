@@ -12,10 +12,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from incidents.detection.anomaly import Direction, Episode
+from incidents.detection.anomaly import Direction, Episode, Fading
 from incidents.detection.matrix import SeriesMatrix, matrices
-from incidents.detection.signals import SignalKind, from_scale, is_derived, is_share, to_scale
-from incidents.detection.transience import Run, Tracker
+from incidents.detection.outlook import judge_all
+from incidents.detection.signals import SignalKind, counts_requests, from_scale, is_derived, is_share, to_scale
+from incidents.detection.transience import FEWEST_SAMPLES as ENOUGH
+from incidents.detection.transience import WARM, Run, Tracker
 from incidents.telemetry.datamodel import MetricSeries, Window
 
 # How far back the usual range looks, in samples and at most in seconds; what callers should fetch before their window.
@@ -27,7 +29,6 @@ FEWEST_SAMPLES_OF_SHARES = 5
 # A sample is out of range beyond HOT robust standard deviations, and back in range below WARM. Six, because hundreds of
 # series with heavy tails are watched every ten seconds.
 HOT = 6.0
-WARM = 3.0
 # A range known from n samples is widened by 1 + 6/n, roughly what a t distribution asks for in the far tail.
 SMALL_SAMPLE = 6.0
 # Usual ranges are renewed with every sample while young, then at every sixth step.
@@ -49,9 +50,11 @@ LEAST_STEP_OF_TRAFFIC = 1.0 - float(np.sqrt(0.7))
 # A slowness that just began cannot show requests older than itself, give or take two samples: longer ones are connections that
 # were held open (long polls, streams), and say nothing about now.
 PLAUSIBLE_STEPS = 2
-# Critical: at least a quarter of the requests fail and at least two requests in each sample.
+# Critical: at least a quarter of the requests fail and at least two requests in each sample. When it is most of them, no more samples
+# are needed than hold so many failures: on a busy service the first.
 CRITICAL_SHARE = 0.25
 CRITICAL_FAILURES = 2.0
+MOST, MANY_FAILURES = 0.5, 10.0
 
 
 @dataclass
@@ -93,7 +96,7 @@ def find_episodes(series: Sequence[MetricSeries], *, window: Window) -> list[Epi
     for matrix in matrices(series):
         for start in range(0, len(matrix.keys), ROWS_AT_ONCE):
             episodes += _search(_rows(matrix, slice(start, start + ROWS_AT_ONCE)), window)
-    return sorted(episodes, key=lambda episode: (episode.detected_at, episode.key))
+    return judge_all(episodes, until=window.end)
 
 
 def _rows(matrix: SeriesMatrix, rows: slice) -> SeriesMatrix:
@@ -179,8 +182,8 @@ def _out_of_range(
     *,
     value: NDArray[np.float64],
     requests: NDArray[np.float64],
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which rows, given one column's values on the comparing scale, are out of range, and which of them critically."""
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Return which rows, given one column's values on the comparing scale, are out of range, and how critically (see `Tracker`)."""
     kind = matrix.meaning.kind
     shares = kind in (SignalKind.ERRORS, SignalKind.SUCCESS)
     known = usual.count >= (FEWEST_SAMPLES_OF_SHARES if shares else FEWEST_SAMPLES)
@@ -188,9 +191,13 @@ def _out_of_range(
     least = LEAST_STEP.get(kind, 0.0) if kind is not SignalKind.TRAFFIC else LEAST_STEP_OF_TRAFFIC * usual.centre
     hot = known & (away >= HOT) & (np.abs(value - usual.centre) >= least)
     if not shares:
-        return hot, np.zeros_like(hot)
-    failures = np.where(np.isfinite(requests), value * requests, np.inf)
-    return hot, hot & (value >= CRITICAL_SHARE) & (failures >= CRITICAL_FAILURES)
+        return hot, np.zeros(len(hot))
+    failures = value * requests
+    few = failures < CRITICAL_FAILURES  # not where nothing says how many requests there were
+    grave = hot & (value >= CRITICAL_SHARE) & ~few
+    of_requests = np.array([counts_requests(key) for key in matrix.keys])
+    most = grave & of_requests & (value >= MOST) & np.isfinite(failures)
+    return hot, np.where(most, np.maximum(ENOUGH * failures / MANY_FAILURES, 1.0), grave.astype(np.float64))
 
 
 def _episode(matrix: SeriesMatrix, run: Run, usual: tuple[float, float]) -> Episode:
@@ -212,6 +219,16 @@ def _episode(matrix: SeriesMatrix, run: Run, usual: tuple[float, float]) -> Epis
         usual_high=high,
         peak=float(matrix.values[run.row, run.peaked]),
         score=run.peak_score,
+        early_score=run.early_score,
+        critical_at=None if run.critical is None else _utc(float(times[run.critical])),
+        fading=tuple(
+            Fading(
+                at=_utc(float(times[column])),
+                until_at=_utc(float(times[column]) + matrix.step),
+                back_at=_utc(float(times[column]) + (back - column) * matrix.step),
+            )
+            for column, back in run.fading
+        ),
     )
 
 

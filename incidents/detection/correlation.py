@@ -106,20 +106,22 @@ def _opens_at(members: Sequence[_Judged], odd: Sequence[_Judged]) -> datetime | 
 
     Failing requests are enough alone. Slowness or missing traffic needs two witnesses, one of them for a service as a whole,
     for one quantile of one operation wanders by itself. A resource of a service whose requests are slow is a witness too: it is
-    measured apart from them.
+    measured apart from them. A blip is none of these.
     """
     witnesses: set[tuple[str, ...]] = set()
     service_wide = False
     slow = {episode.key.service for episode, _ in members}
     resources = [pair for pair in odd if pair[0].key.service in slow and _explains(pair[0], members)]
-    for episode, impact in sorted([*members, *resources], key=lambda pair: pair[0].detected_at):
+    standing = [(pair[0].opens_at, *pair) for pair in [*members, *resources]]
+    told = [(at, episode, impact) for at, episode, impact in standing if at is not None]
+    for at, episode, impact in sorted(told, key=lambda one: one[0]):
         if impact.is_witness:
             # All resources of a service are one witness: they are often one quantity in two units.
             harmful = impact.harm > Harm.NONE
             witnesses.add(witness(episode.key) if harmful else (episode.key.service,))
             service_wide = service_wide or (harmful and impact.service_wide)
         if impact.harm is Harm.OPENS or (len(witnesses) >= 2 and service_wide):
-            return episode.detected_at
+            return at
     return None
 
 

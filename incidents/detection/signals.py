@@ -39,7 +39,8 @@ class Meaning(NamedTuple):
     factor: float
 
 
-_SUCCESS = frozenset({"success", "successful", "availability", "available", "healthy", "hit", "hits", "ready"})
+_HITS = frozenset({"hit", "hits"})
+_SUCCESS = frozenset({"success", "successful", "availability", "available", "healthy", "ready"}) | _HITS
 _ERRORS = frozenset(
     {"error", "errors", "fail", "failed", "failure", "failures", "5xx", "exception", "exceptions", "rejected"}
 )
@@ -110,6 +111,11 @@ def _words(name: str) -> set[str]:
 def is_service_level(key: SeriesKey) -> bool:
     """Say whether the series is about the service as a whole, not about one of its operations."""
     return key.attributes in ("", "{}")
+
+
+def counts_requests(key: SeriesKey) -> bool:
+    """Say whether a share is one of requests that fail or succeed; a cache's misses fail nobody."""
+    return not _words(key.name) & _HITS
 
 
 def is_share(key: SeriesKey) -> bool:

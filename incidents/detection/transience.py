@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-# A blip of one or two samples never becomes an episode, however far out it is.
+# A blip of one or two samples never becomes an episode, however far out it is, unless most of many requests fail in it.
 FEWEST_SAMPLES = 3
 FEWEST_LONG_SAMPLES = 2
 # How long a departure must last otherwise; a critical one (most requests of somebody fail) needs the fewest samples only.
@@ -18,13 +18,19 @@ LOST_SECONDS = 180.0
 LOST_STEPS = 6
 # Before it is confirmed, a departure survives one usual sample between unusual ones, not two.
 FORGIVEN_SAMPLES = 1
+# Back below this score is usual again. A height falls back when it is at most half of what it was and fell with each of the last samples.
+WARM = 3.0
+FALLEN_TO = 0.5
+FALLS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """One sustained departure of one row. All fields but `row`, `sign` and `peak_score` are columns.
 
-    `sign` is 1 when it went up and -1 when down; `ended` is the first column that was calm again, None while it lasts.
+    `sign` is 1 when it went up and -1 when down; `ended` is the first column that was calm again, None while it lasts; `critical` the
+    first at which enough requests had failed to wait no longer, None when they never did. `early_score` is the highest until `confirmed`;
+    `fading` are the columns since at which its height was falling back, each with the column at which it would be usual again.
     """
 
     row: int
@@ -34,6 +40,9 @@ class Run:
     peaked: int
     ended: int | None
     peak_score: float
+    early_score: float
+    critical: int | None
+    fading: tuple[tuple[int, float], ...]
 
 
 class Tracker:
@@ -56,7 +65,12 @@ class Tracker:
         self._peaked = np.full(rows, -1, dtype=np.int64)
         self._peak = np.zeros(rows)
         self._hits = np.zeros(rows, dtype=np.int64)
-        self._critical_hits = np.zeros(rows, dtype=np.int64)
+        self._evidence = np.zeros(rows)
+        self._critical = np.full(rows, -1, dtype=np.int64)
+        self._early = np.zeros(rows)
+        self._before = np.zeros(rows)
+        self._falls = np.zeros(rows, dtype=np.int64)
+        self._fading: dict[int, list[tuple[int, float]]] = {}
         self._calm_from = np.full(rows, -1, dtype=np.int64)
         self._misses = np.zeros(rows, dtype=np.int64)
         self._seen = np.full(rows, -1, dtype=np.int64)
@@ -69,11 +83,12 @@ class Tracker:
         score: NDArray[np.float64],
         hot: NDArray[np.bool_],
         warm: NDArray[np.bool_],
-        critical: NDArray[np.bool_],
+        critical: NDArray[np.float64],
     ) -> None:
         """Take in one column, each array of shape (rows,). `score` is signed, NaN without a sample.
 
-        `hot` samples are out of range, `warm` ones not yet back in it (hot ones are warm too), `critical` ones hot and grave.
+        `hot` samples are out of range, `warm` ones not yet back in it (hot ones are warm too). `critical` says how grave
+        hot ones are: 0 not; those of a departure add up, and FEWEST_SAMPLES are enough to wait no longer.
         """
         sampled = np.isfinite(score)
         sign = np.where(score < 0, -1, 1)
@@ -85,18 +100,14 @@ class Tracker:
         goes_on = self.inside & sampled & (hot | (warm & (self.confirmed >= 0))) & (sign == self.sign)
         misses = self.inside & sampled & ~goes_on
         self._hits[goes_on & hot] += 1
-        self._critical_hits[goes_on & critical] += 1
+        self._evidence[goes_on] += critical[goes_on]
         self._misses[goes_on] = 0
         self._calm_from[goes_on] = -1
         self._calm_from[misses & (self._calm_from < 0)] = column
         self._misses[misses] += 1
         self._seen[self.inside & sampled] = column
-        higher = goes_on & (np.abs(np.nan_to_num(score)) > self._peak)
-        self._peak[higher] = np.abs(score[higher])
-        self._peaked[higher] = column
-        unconfirmed = self.inside & (self.confirmed < 0)
-        enough = (self._hits >= self.needed) | (self._critical_hits >= FEWEST_SAMPLES)
-        self.confirmed[unconfirmed & enough & goes_on] = column
+        self._follow(column, np.abs(np.nan_to_num(score)), goes_on)
+        self._confirm(column, goes_on)
         self._finish(column)
 
     def runs(self) -> list[Run]:
@@ -104,13 +115,39 @@ class Tracker:
         lasting = [self._run(int(row), None) for row in np.flatnonzero(self.inside & (self.confirmed >= 0))]
         return sorted([*self._closed, *lasting], key=lambda run: (run.confirmed, run.row))
 
+    def _follow(self, column: int, height: NDArray[np.float64], goes_on: NDArray[np.bool_]) -> None:
+        """Keep the peak, and since when the height has fallen."""
+        higher = goes_on & (height > self._peak)
+        self._peak[higher] = height[higher]
+        self._peaked[higher] = column
+        falls = height < self._before
+        self._falls[goes_on] = np.where(falls, self._falls + 1, 0)[goes_on]
+        self._before[goes_on] = height[goes_on]
+        low = goes_on & (self._falls >= FALLS) & (height <= FALLEN_TO * self._peak)
+        for row in np.flatnonzero(low):
+            # As it fell since the peak, so it goes on: by the same factor with each column.
+            rate = np.log(self._peak[row] / height[row]) / (column - self._peaked[row])
+            back = column + max(float(np.log(height[row] / WARM) / rate), 0.0)
+            self._fading.setdefault(int(row), []).append((column, back))
+
+    def _confirm(self, column: int, goes_on: NDArray[np.bool_]) -> None:
+        grave = goes_on & (self._evidence >= FEWEST_SAMPLES)
+        self._critical[grave & (self._critical < 0)] = column
+        confirmed = goes_on & (self.confirmed < 0) & ((self._hits >= self.needed) | grave)
+        self.confirmed[confirmed] = column
+        self._early[confirmed] = self._peak[confirmed]
+
     def _begin(self, rows: NDArray[np.bool_], column: int, sign: NDArray[np.int64]) -> None:
         self.inside[rows] = True
         self.started[rows] = column
         self.confirmed[rows] = -1
         self.sign[rows] = sign[rows]
         self._peak[rows] = 0.0
-        self._hits[rows] = self._critical_hits[rows] = self._misses[rows] = 0
+        self._hits[rows] = self._evidence[rows] = self._misses[rows] = self._falls[rows] = 0
+        self._before[rows] = 0.0
+        self._critical[rows] = -1
+        for row in np.flatnonzero(rows):
+            self._fading.pop(int(row), None)
         self._calm_from[rows] = -1
 
     def _forget(self, rows: NDArray[np.bool_]) -> None:
@@ -136,4 +173,7 @@ class Tracker:
             peaked=int(self._peaked[row]),
             ended=ended,
             peak_score=float(self._peak[row]),
+            early_score=float(self._early[row]),
+            critical=int(self._critical[row]) if self._critical[row] >= 0 else None,
+            fading=tuple(one for one in self._fading.get(row, ()) if one[0] >= self.confirmed[row]),
         )

@@ -10,6 +10,7 @@ from incidents.detection.anomaly import Episode
 from incidents.detection.impact import Harm, impact_of
 from incidents.lifecycle.timeline import Kind, write
 from incidents.models import Alert, Anomaly, Incident
+from incidents.models.judged import JUDGED
 
 # An episode seen again may seem to begin a little earlier or later, as the window moves.
 SAME_EPISODE_GAP = timedelta(minutes=2)
@@ -27,7 +28,7 @@ def keep_episodes(incident: Incident, episodes: Sequence[Episode]) -> None:
         else:
             new.append(_anomaly(incident, episode))
     Anomaly.objects.bulk_create(new, ignore_conflicts=True)
-    Anomaly.objects.bulk_update(changed, ["ended_at", "peak", "peaked_at", "score"])
+    Anomaly.objects.bulk_update(changed, [*JUDGED, "ended_at", "peak", "peaked_at", "score"])
 
 
 def same_episodes(episodes: Sequence[Episode], anomalies: QuerySet[Anomaly]) -> dict[int, Anomaly]:
@@ -81,12 +82,13 @@ def _overlaps(anomaly: Anomaly, episode: Episode) -> bool:
 
 def _renew(anomaly: Anomaly, episode: Episode) -> None:
     anomaly.ended_at = episode.ended_at
+    anomaly.take(episode.outlook)
     if episode.score > anomaly.score:
         anomaly.peak, anomaly.peaked_at, anomaly.score = episode.peak, episode.peaked_at, episode.score
 
 
 def _anomaly(incident: Incident, episode: Episode) -> Anomaly:
-    return Anomaly(
+    anomaly = Anomaly(
         incident=incident,
         service=episode.key.service[:SERVICE_LENGTH],
         name=episode.key.name[:NAME_LENGTH],
@@ -102,6 +104,8 @@ def _anomaly(incident: Incident, episode: Episode) -> Anomaly:
         peak=episode.peak,
         score=episode.score,
     )
+    anomaly.take(episode.outlook)
+    return anomaly
 
 
 def _is_felt(anomaly: Anomaly) -> bool:

@@ -17,7 +17,7 @@ from incidents.models.incident import Anomaly, Change, FormerLook, Incident, Inv
 from incidents.models.learned import ConfirmedCause, Lesson
 from incidents.models.outbox import DeadLetter, DropCount, OutboxMessage
 from incidents.models.service import Service, ServiceEdge, Team
-from incidents.models.signal import Signal, SignalVerdict
+from incidents.models.signal import Departure, Signal, SignalVerdict
 from incidents.models.work import IncidentRole, IncidentTask, Notification, NotificationChannel, StatusUpdate, Watch
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "Change",
     "ConfirmedCause",
     "DeadLetter",
+    "Departure",
     "DropCount",
     "FormerLook",
     "GroupingDecision",

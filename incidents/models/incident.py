@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from incidents.detection.anomaly import Direction, Episode
+from incidents.models.judged import Judged
 from incidents.models.service import Team
 from incidents.telemetry.datamodel import SeriesKey
 
@@ -103,7 +104,7 @@ class Incident(models.Model):
         return f"INC-{self.pk}"
 
 
-class Anomaly(models.Model):
+class Anomaly(Judged):
     """An episode of one series, kept with the incident that it became part of."""
 
     incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="anomalies")

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from incidents.detection.learned import Maturity, maturity_of
+from incidents.models.judged import Judged
 from incidents.telemetry.datamodel import SeriesKey
 
 
@@ -47,6 +48,33 @@ class Signal(models.Model):
     def maturity(self) -> Maturity:
         """How much it taught so far."""
         return maturity_of(self.samples, (self.learned_until_at - self.first_learned_at).total_seconds())
+
+
+class Departure(Judged):
+    """A stretch in which a signal was outside its usual range, whether or not anybody was told: what later ones are judged by.
+
+    `ended_at` is None while it lasts or when its end was not seen; `seen_at` is when it last was.
+    """
+
+    signal = models.ForeignKey(Signal, on_delete=models.CASCADE, related_name="departures")
+    direction = models.CharField(max_length=4)
+    began_at = models.DateTimeField()
+    detected_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField()
+    usual_low = models.FloatField()
+    usual_high = models.FloatField()
+    peak = models.FloatField()
+    score = models.FloatField()
+    silent_reason = models.CharField(max_length=50, blank=True)  # why nobody was told, though it was no blip
+
+    class Meta:
+        ordering = ("-began_at",)
+        constraints = [models.UniqueConstraint(fields=("signal", "direction", "began_at"), name="departure_once")]
+        indexes = [models.Index(fields=("transience", "-seen_at"))]
+
+    def __str__(self) -> str:
+        return f"{self.signal} {self.direction} {self.began_at:%H:%M:%S}"
 
 
 class SignalVerdict(models.Model):

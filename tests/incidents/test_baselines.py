@@ -3,14 +3,12 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from django.contrib.auth.models import User
 
 from incidents import baselines
-from incidents.detection.learned import Maturity, band_at
-from incidents.models import Signal, SignalVerdict
+from incidents.detection.learned import Maturity
+from incidents.models import Signal
 from incidents.telemetry.datamodel import MetricSeries, SeriesKey, Window
 from incidents.telemetry.recording import Recording
-from tests.incidents.detection.streams import episode
 
 NOW = datetime(2026, 3, 14, 12, 0, 30, tzinfo=UTC)
 KEY = SeriesKey("checkout", "error_ratio", "{}", "")
@@ -92,44 +90,6 @@ def signal(**fields: object) -> Signal:
     baselines.learn(Store([series(119)]), now=NOW)
     Signal.objects.update(**fields)
     return Signal.objects.get()
-
-
-def test_a_departure_of_an_unknown_or_young_series_is_told() -> None:
-    found = [episode(peaked_at=NOW, peak=0.31)]
-    assert baselines.worth_telling(found, now=NOW) == found
-    signal()
-    assert baselines.worth_telling(found, now=NOW) == found
-
-
-def test_what_is_usual_at_this_time_of_the_day_is_not_told_and_counted_once() -> None:
-    known = signal()
-    state = baselines.state_of(known)
-    assert state is not None
-    changed = state.copy()
-    hour = NOW.hour
-    changed["day"]["visits"][0, hour], changed["day"]["level"][0, hour] = 200.0, 0.30
-    changed["day"]["spread"][0, hour] = 0.02
-    Signal.objects.update(state=changed.tobytes())
-    band = band_at(changed[0], NOW.timestamp())
-    assert band is not None
-    assert band.low == pytest.approx(0.24, abs=0.001)
-    usual, worse = episode(peaked_at=NOW, peak=0.31), episode(peaked_at=NOW, peak=0.8)
-    assert baselines.worth_telling([usual], now=NOW) == []
-    assert baselines.worth_telling([usual, worse], now=NOW) == [worse]
-    assert Signal.objects.get().silent_reason == "usual at this time"
-
-
-def test_people_s_word_is_heeded_and_can_be_taken_back(django_user_model: type[User]) -> None:
-    known, found = signal(), [episode(score=20.0)]
-    someone = django_user_model.objects.create(username="someone")
-    baselines.say(known.pk, verdict=SignalVerdict.Verdict.EXPECTED, score=20.0, by=someone.pk, now=NOW)
-    assert baselines.worth_telling(found, now=NOW) == []
-    assert baselines.worth_telling([episode(score=30.0)], now=NOW)
-    baselines.say(known.pk, verdict=SignalVerdict.Verdict.NOT_INTERESTING, score=None, by=someone.pk, now=NOW)
-    assert baselines.worth_telling([episode(score=30.0)], now=NOW) == []
-    baselines.say(known.pk, verdict=SignalVerdict.Verdict.INTERESTING, score=None, by=someone.pk, now=NOW)
-    assert baselines.worth_telling(found, now=NOW) == found
-    assert SignalVerdict.objects.count() == 3
 
 
 def test_signals_that_are_gone_for_a_month_are_forgotten() -> None:

@@ -101,14 +101,25 @@ def test_failures_count_for_more_when_more_requests_are_behind_them() -> None:
     assert [e for e in found(*many) if e.key.name == "error_ratio"]
 
 
-def test_a_critical_failure_is_said_after_three_samples_and_a_lesser_one_later() -> None:
-    requests = stream(np.full(120, 20.0), "requests_per_second")
-    grave, lesser = np.zeros(120), np.zeros(120)
-    grave[60:90], lesser[60:90] = 0.6, 0.15
-    [soon] = found(stream(grave, "error_ratio"), requests)
-    [later] = found(stream(lesser, "error_ratio"), requests)
-    assert soon.detected_at == at(630)
-    assert later.detected_at == at(650)
+@pytest.mark.parametrize(
+    ("share", "rate", "said_after", "is_critical"),
+    [(0.6, 20.0, 10, True), (0.6, 1.0, 20, True), (1.0, 0.3, 30, True), (0.3, 20.0, 30, True), (0.15, 20.0, 50, False)],
+)
+def test_the_more_requests_fail_the_sooner_it_is_said(
+    share: float, rate: float, said_after: float, is_critical: bool
+) -> None:
+    shares = np.zeros(120)
+    shares[60:90] = share
+    [failing] = found(stream(shares, "error_ratio"), stream(np.full(120, rate), "requests_per_second"))
+    assert failing.detected_at == at(600 + said_after)
+    assert (failing.critical_at is not None) == is_critical
+
+
+def test_a_cache_that_misses_fails_nobody_and_takes_three_samples() -> None:
+    hits = np.full(120, 0.9)
+    hits[60:] = 0.0
+    [cold] = found(stream(hits, "cache.hit.ratio", unit="1"), stream(np.full(120, 90.0), "requests_per_second"))
+    assert cold.detected_at == at(630)
 
 
 def test_a_quantile_of_hardly_any_requests_says_nothing() -> None:

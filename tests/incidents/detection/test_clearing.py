@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from incidents.detection.clearing import Past, clears_within
+from incidents.detection.clearing import LASTS_ON, Past, clears_within
 
 
 def minutes(count: float) -> timedelta:
@@ -12,8 +12,8 @@ def minutes(count: float) -> timedelta:
 def test_without_a_past_what_lasted_long_lasts_on() -> None:
     young = clears_within(minutes(5), lasted=minutes(1), past=[])
     old = clears_within(minutes(5), lasted=minutes(60), past=[])
-    assert young.share == pytest.approx(5 / 6)
-    assert old.share == pytest.approx(5 / 65)
+    assert young.share == pytest.approx(1 - (1 / 6) ** LASTS_ON)
+    assert old.share == pytest.approx(1 - (60 / 65) ** LASTS_ON)
     assert young.low < young.share < young.high
 
 
@@ -36,5 +36,13 @@ def test_one_that_still_goes_on_counts_once_it_lasted_long_enough() -> None:
     assert clears_within(minutes(5), lasted=minutes(1), past=[Past(minutes(9), has_ended=False)]).known == 1
 
 
-def test_a_critical_failure_is_never_waited_for() -> None:
-    assert clears_within(minutes(5), lasted=minutes(1), past=[Past(minutes(2))] * 99, is_critical=True).share == 0.0
+def test_milder_ones_say_nothing_of_a_graver_one() -> None:
+    past = [Past(minutes(4), score=10.0)] * 20
+    assert clears_within(minutes(5), lasted=minutes(1), past=past, score=12.0).known == 20
+    assert clears_within(minutes(5), lasted=minutes(1), past=past, score=13.0).known == 0
+
+
+def test_a_height_on_its_way_back_makes_it_likelier_and_a_long_past_outweighs_that() -> None:
+    fading = clears_within(minutes(10), lasted=minutes(1), past=[], is_fading=True)
+    assert fading.share > clears_within(minutes(10), lasted=minutes(1), past=[]).share
+    assert clears_within(minutes(10), lasted=minutes(1), past=[Past(minutes(90))] * 40, is_fading=True).share < 0.2

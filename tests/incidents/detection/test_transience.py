@@ -11,7 +11,11 @@ def followed(scores: str, *, step: float = 10.0, critical: bool = False) -> list
         score = {"#": 9.0, "-": -9.0, "+": 4.0, ".": 0.0, " ": np.nan}[mark]
         hot = np.array([abs(score) >= 6])
         tracker.advance(
-            column, score=np.array([score]), hot=hot, warm=np.array([abs(score) >= 3]), critical=hot & critical
+            column,
+            score=np.array([score]),
+            hot=hot,
+            warm=np.array([abs(score) >= 3]),
+            critical=(hot & critical).astype(np.float64),
         )
     return tracker.runs()
 
@@ -59,3 +63,31 @@ def test_downwards_has_a_sign_and_another_way_is_another_run() -> None:
     first, second = followed("-----......#####")
     assert (first.sign, second.sign) == (-1, 1)
     assert first.ended == 5
+
+
+def heights(*scores: float) -> list[Run]:
+    tracker = Tracker(1, step=10.0)
+    for column, score in enumerate(scores):
+        one = np.array([score])
+        tracker.advance(column, score=one, hot=one >= 6, warm=one >= 3, critical=np.zeros(1))
+    return tracker.runs()
+
+
+def test_a_height_that_halves_with_each_sample_is_said_to_be_back_when_it_is() -> None:
+    [run] = heights(0, 40, 60, 80, 100, 200, 100, 50, 25, 12.5, 6.25, 3.125, 1.5, 0, 0, 0, 0, 0, 0)
+    assert [column for column, _ in run.fading] == [7, 8, 9, 10, 11]
+    assert [back for _, back in run.fading] == pytest.approx([5 + np.log2(200 / 3)] * 5)
+    assert (run.peak_score, run.early_score) == (200, 200)
+
+
+def test_a_height_that_stays_or_sways_is_not_falling_back() -> None:
+    assert heights(0, *[50.0] * 12)[0].fading == ()
+    assert heights(0, *[50.0, 20.0] * 6)[0].fading == ()
+
+
+def test_what_is_most_grave_needs_one_sample() -> None:
+    tracker = Tracker(1, step=10.0)
+    one = np.array([40.0])
+    tracker.advance(0, score=one, hot=one > 6, warm=one > 3, critical=np.array([3.0]))
+    [run] = tracker.runs()
+    assert (run.confirmed, run.critical) == (0, 0)

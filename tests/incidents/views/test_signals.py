@@ -66,7 +66,7 @@ def test_the_page_says_what_is_usual_why_it_departed_and_whether_it_clears(clien
     text = client.get(reverse("signal-page", args=[signal.pk])).content.decode()
     assert "Usable: less than a day is known" in text
     assert "up to 0.9, in the hour before 0.1 to 0.2: 22 usual spreads away" in text
-    assert "Over by itself within ten minutes: 33%" in text
+    assert "Over by itself within ten minutes: 23%" in text
     assert "it does not drift to 1." in text
     assert "<b>sda" not in text
     assert 'value="expected"' not in text  # a viewer is not asked
