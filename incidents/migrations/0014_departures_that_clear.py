@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('incidents', '0012_notices_of_sources'),
+        ('incidents', '0013_confirmed_causes_and_lessons'),
     ]
 
     operations = [
