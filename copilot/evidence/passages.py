@@ -26,16 +26,21 @@ def from_passage(passage: Passage, *, window: Window, backend: str) -> Evidence:
         excerpt=(passage.text[:EXCERPT_LENGTH],),
         query="runbook search",
         backend=backend,
-        detail={
-            "slug": passage.slug,
-            "kind": passage.kind,
-            "title": passage.title,
-            "heading": passage.heading,
-            "text": passage.text,
-            "revision": passage.revision_number,
-            "position": passage.position,
-        },
+        detail=place_of(passage),
     )
+
+
+def place_of(passage: Passage) -> dict[str, object]:
+    """Return where a passage stands and what it says: the detail of the item that shows it."""
+    return {
+        "slug": passage.slug,
+        "kind": passage.kind,
+        "title": passage.title,
+        "heading": passage.heading,
+        "text": passage.text,
+        "revision": passage.revision_number,
+        "position": passage.position,
+    }
 
 
 def steps(text: str) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from copilot.evidence.bundle import Evidence, Kind, Role
+from copilot.evidence.passages import place_of
 from copilot.evidence.wording import span_of_time
 from incidents.models import Incident
 from incidents.telemetry.datamodel import Window
@@ -64,15 +65,7 @@ def from_postmortem(passage: Passage, *, window: Window, backend: str) -> Eviden
         excerpt=(passage.text[:500],),
         query="postmortem search",
         backend=backend,
-        detail={
-            "slug": passage.slug,
-            "kind": passage.kind,
-            "title": passage.title,
-            "heading": passage.heading,
-            "text": passage.text,
-            "revision": passage.revision_number,
-            "position": passage.position,
-        },
+        detail=place_of(passage),
     )
 
 
