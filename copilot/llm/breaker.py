@@ -19,6 +19,7 @@ from copilot.llm.chat_model import ChatModel, Reply, chat_models, in_order
 from copilot.llm.failures import ModelBusy, ModelFailed, ModelRefused
 from copilot.llm.prompts import Prompt, PromptBudget
 from copilot.llm.purposes import Purpose
+from copilot.llm.tool_calling import Conversation, Turn
 from copilot.models import LanguageModel
 
 OPENS_AFTER = 3
@@ -60,6 +61,15 @@ class Guarded:
     def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
         """Answer a prompt; see `ChatModel`. Raises ModelResting while the circuit is open."""
         return self.call(lambda: self.model.reply(prompt, on_text=on_text))
+
+    def turn(self, conversation: Conversation, *, on_text: Callable[[str], None], watch: Callable[[], None]) -> Turn:
+        """Take a turn with tools; see `ChatModel`. Raises ModelResting while the circuit is open."""
+        return self.call(lambda: self.model.turn(conversation, on_text=on_text, watch=watch))
+
+    @property
+    def others(self) -> ChatModel | None:
+        """Return what is asked when this one fails."""
+        return self.model.others
 
     def call(self, ask: Callable[[], Result]) -> Result:
         """Make a call of this model through its breaker. Raises what the call raises, and ModelResting."""

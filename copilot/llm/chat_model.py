@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,6 +14,7 @@ from copilot.llm.failures import ModelFailed, StreamCut, explain_timeout
 from copilot.llm.prompts import Prompt, PromptBudget
 from copilot.llm.purposes import Purpose
 from copilot.llm.timed_stream import Patience, StreamTimeout, read
+from copilot.llm.tool_calling import MOST_ARGUMENT_CHARACTERS, CallReader, Conversation, Turn
 from copilot.llm.usage import CallUsage
 
 if TYPE_CHECKING:
@@ -65,6 +66,13 @@ class ChatModel(Protocol):
 
     def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
         """Answer, handing each piece of text to `on_text` as it comes. Raises ModelFailed."""
+
+    def turn(self, conversation: Conversation, *, on_text: Callable[[str], None], watch: Callable[[], None]) -> Turn:
+        """Take the next turn of a conversation with tools. Raises ModelFailed, and what `watch` raises, which is called each second."""
+
+    @property
+    def others(self) -> "ChatModel | None":
+        """What is asked when the first model fails; None without any."""
 
 
 def chat_model(purpose: Purpose = Purpose.CHAT) -> ChatModel | None:
@@ -141,6 +149,7 @@ class _Progress:
     finish: str = ""
     first_text_after: float | None = None
     tokens: "UsageMetadata | None" = None
+    calls: CallReader = field(default_factory=CallReader)
 
     def take(self, chunk: Any) -> str:
         """Add a chunk and return its text."""
@@ -148,6 +157,7 @@ class _Progress:
         if piece and self.first_text_after is None:
             self.first_text_after = time.monotonic() - self.begun
         self.text += piece
+        self.calls.take(getattr(chunk, "tool_call_chunks", ()))
         if chunk.usage_metadata:
             # Here, since processes that ask no model import this module, too.
             from langchain_core.messages.ai import add_usage
@@ -188,22 +198,54 @@ class LangChainModel:
 
     def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
         """Answer a prompt; see `ChatModel`. Nothing is retried here: the caller knows what a retry is worth."""
-        progress = _Progress(self.name, begun=time.monotonic(), prompt_version=prompt.version)
+        progress = self._read(Conversation(prompt, (), ()), on_text, watch=None)
+        return Reply(text=progress.text, finish=_finish(progress.finish), usage=progress.usage())
+
+    def turn(self, conversation: Conversation, *, on_text: Callable[[str], None], watch: Callable[[], None]) -> Turn:
+        """Take a turn; see `ChatModel`. Calls are returned only of a turn that ended as the provider ends one."""
+        progress = self._read(conversation, on_text, watch=watch)
+        return Turn(progress.text, progress.calls.calls, _finish(progress.finish), progress.usage())
+
+    @property
+    def others(self) -> None:
+        """Return nobody."""
+        return None
+
+    def _read(
+        self, conversation: Conversation, on_text: Callable[[str], None], *, watch: Callable[[], None] | None
+    ) -> _Progress:
+        progress = _Progress(self.name, begun=time.monotonic(), prompt_version=conversation.prompt.version)
         try:
-            self._read(prompt, progress, on_text)
+            self._follow(conversation, progress, on_text, watch=watch)
         except ModelFailed as failure:
             failure.usage = progress.usage().failed(str(failure))
             failure.text = progress.text
             raise
-        return Reply(text=progress.text, finish=_finish(progress.finish), usage=progress.usage())
+        return progress
 
-    def _read(self, prompt: Prompt, progress: _Progress, on_text: Callable[[str], None]) -> None:
+    def _follow(
+        self,
+        conversation: Conversation,
+        progress: _Progress,
+        on_text: Callable[[str], None],
+        *,
+        watch: Callable[[], None] | None,
+    ) -> None:
         where = self.choice.where
         try:
-            start = providers.stream(self.choice, prompt, patience=self.patience)
-            for chunk in read(start, patience=self.patience, counts=lambda chunk: bool(chunk.text)):
+            start = providers.stream(
+                self.choice,
+                conversation.prompt,
+                patience=self.patience,
+                tools=conversation.tools,
+                exchanges=conversation.exchanges,
+                may_call=conversation.may_call,
+            )
+            for chunk in read(start, patience=self.patience, counts=_says_something, watch=watch):
                 if piece := progress.take(chunk):
                     on_text(piece)
+                if progress.calls.size > MOST_ARGUMENT_CHARACTERS:
+                    raise StreamCut(f"{where} sent calls of more than {MOST_ARGUMENT_CHARACTERS:,} characters; the call was ended.")
                 if len(progress.text) > MAX_REPLY_CHARACTERS:
                     raise StreamCut(f"{where} sent more than {MAX_REPLY_CHARACTERS:,} characters; the call was ended.")
         except StreamTimeout as timeout:
@@ -235,6 +277,15 @@ class FirstThatAnswers:
         """Return the smallest: a prompt is written once for all."""
         return min((model.budget for model in self.models), key=lambda budget: budget.tail)
 
+    @property
+    def others(self) -> ChatModel | None:
+        """Return the models behind the first."""
+        return in_order(self.models[1:])
+
+    def turn(self, conversation: Conversation, *, on_text: Callable[[str], None], watch: Callable[[], None]) -> Turn:
+        """Take a turn with the first model: a conversation with tools stays with one."""
+        return self.models[0].turn(conversation, on_text=on_text, watch=watch)
+
     def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
         """Answer a prompt; see `ChatModel`. What a model has begun to write is not begun again by another."""
         failed: list[CallUsage] = []
@@ -252,6 +303,11 @@ class FirstThatAnswers:
         except ModelFailed as failure:
             failure.before = tuple(failed)
             raise
+
+
+def _says_something(chunk: Any) -> bool:
+    """Return whether a chunk proves that the model works: text, or a piece of a call."""
+    return bool(chunk.text or getattr(chunk, "tool_call_chunks", ()))
 
 
 def _finish(reason: str) -> str:

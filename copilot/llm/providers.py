@@ -20,6 +20,7 @@ from copilot.llm.plain_text import said_by_model
 from copilot.llm.prompts import Prompt
 from copilot.llm.purposes import Purpose, named_for
 from copilot.llm.timed_stream import Patience
+from copilot.llm.tool_calling import Exchange, Tool, messages
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -126,16 +127,32 @@ def profile(choice: Choice) -> Mapping[str, Any]:
 
 
 def stream(
-    choice: Choice, prompt: Prompt, *, patience: Patience, tools: Sequence[Mapping[str, Any]] = ()
+    choice: Choice,
+    prompt: Prompt,
+    *,
+    patience: Patience,
+    tools: Sequence[Tool] = (),
+    exchanges: Sequence[Exchange] = (),
+    may_call: bool = True,
 ) -> Callable[[], "AsyncIterator[BaseMessageChunk]"]:
-    """Return what starts the streamed reply; `tools` are definitions in OpenAI's form. Raises ModelRefused when a key is missing."""
+    """Return what starts the streamed reply. Raises ModelRefused when a key is missing."""
     if choice.missing_key:
         raise ModelRefused(choice.missing_key)
     client = _client(choice, patience.total.total_seconds())
-    model: Any = client.bind_tools([dict(tool) for tool in tools]) if tools else client
-    messages = [_system(choice, prompt), ("human", prompt.user)]
+    model: Any = _with_tools(choice, client, tools, may_call=may_call) if tools else client
+    sent = [_system(choice, prompt), ("human", prompt.user), *messages(exchanges)]
     options = _options(choice, prompt)
-    return lambda: model.astream(messages, **options)
+    return lambda: model.astream(sent, **options)
+
+
+def _with_tools(choice: Choice, client: Any, tools: Sequence[Tool], *, may_call: bool) -> Any:
+    """Return the client with the tools. Where earlier turns have calls the tools stay named, even when none may be called any more."""
+    if may_call:
+        return client.bind_tools([dict(tool) for tool in tools])
+    if choice.provider == "ollama":  # knows no way to forbid them
+        return client
+    none: Any = {"type": "none"} if choice.provider == "anthropic" else "none"
+    return client.bind_tools([dict(tool) for tool in tools], tool_choice=none)
 
 
 def _system(choice: Choice, prompt: Prompt) -> Any:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from copilot.llm.chat_model import Reply
 from copilot.llm.failures import ModelFailed
 from copilot.llm.prompts import Prompt, PromptBudget
+from copilot.llm.tool_calling import Conversation, Turn
 from copilot.llm.usage import CallUsage
 
 
@@ -22,6 +23,17 @@ class ScriptedModel:
     can_call_tools: bool = False
     budget: PromptBudget = field(default_factory=lambda: PromptBudget(whole=1200, tail=330))
     prompts: list[Prompt] = field(default_factory=list)
+
+    def turn(self, conversation: Conversation, *, on_text: Callable[[str], None], watch: Callable[[], None]) -> Turn:
+        """Take a turn in words: the next reply, without calls."""
+        watch()
+        reply = self.reply(conversation.prompt, on_text=on_text)
+        return Turn(reply.text, (), reply.finish, reply.usage)
+
+    @property
+    def others(self) -> None:
+        """Return nobody."""
+        return None
 
     def reply(self, prompt: Prompt, *, on_text: Callable[[str], None]) -> Reply:
         """Replay the next reply; see `copilot.llm.chat_model.ChatModel`."""

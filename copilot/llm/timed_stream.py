@@ -12,6 +12,7 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 _END = object()
+WATCHED_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +33,34 @@ class StreamTimeout(Exception):
         self.waited = waited
 
 
-def read(
-    start: Callable[[], AsyncIterator[Item]], *, patience: Patience, counts: Callable[[Item], bool]
-) -> Iterator[Item]:
-    """Yield what the stream yields. Raises what it raises, and StreamTimeout.
+@dataclass
+class _Watched:
+    """Calls `watch` when a second has passed since it was last called."""
 
-    Only items that `counts` accepts prove life: a keep-alive does not. However the reading ends, the stream is cancelled,
-    which closes its connection.
+    watch: Callable[[], None] | None
+    last: float
+
+    def until(self, end: float) -> float:
+        """Return when the waiting ends at the latest."""
+        return end if self.watch is None else min(end, self.last + WATCHED_SECONDS)
+
+    def look(self) -> None:
+        if self.watch is not None and time.monotonic() - self.last >= WATCHED_SECONDS:
+            self.last = time.monotonic()
+            self.watch()
+
+
+def read(
+    start: Callable[[], AsyncIterator[Item]],
+    *,
+    patience: Patience,
+    counts: Callable[[Item], bool],
+    watch: Callable[[], None] | None = None,
+) -> Iterator[Item]:
+    """Yield what the stream yields. Raises what it raises, what `watch` raises, and StreamTimeout.
+
+    Only items that `counts` accepts prove life: a keep-alive does not. `watch` is called about once a second, so that somebody may
+    end the reading. However the reading ends, the stream is cancelled, which closes its connection.
     """
     received: queue.SimpleQueue[object] = queue.SimpleQueue()
 
@@ -50,14 +72,19 @@ def read(
     running.add_done_callback(lambda _: received.put(_END))
     begun = last = time.monotonic()
     stage, limit = "first", patience.first
+    watched = _Watched(watch, begun)
     try:
         while True:
             idle_ends, all_ends = last + limit.total_seconds(), begun + patience.total.total_seconds()
             try:
-                item = received.get(timeout=max(min(idle_ends, all_ends) - time.monotonic(), 0.001))
+                item = received.get(timeout=max(watched.until(min(idle_ends, all_ends)) - time.monotonic(), 0.001))
             except queue.Empty:
+                if time.monotonic() < min(idle_ends, all_ends):
+                    watched.look()
+                    continue
                 ended = (stage, limit) if idle_ends <= all_ends else ("total", patience.total)
                 raise StreamTimeout(*ended) from None
+            watched.look()
             if item is _END:
                 running.result()
                 return
