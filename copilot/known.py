@@ -32,7 +32,7 @@ class Known:
     @property
     def evidence(self) -> dict[str, Evidence]:
         """Return what a citation may lead to, by id."""
-        return {item.id: item for item in self.bundle.items} if self.bundle else {}
+        return {item.id: item for item in (*self.bundle.items, *self.bundle.earlier)} if self.bundle else {}
 
     @property
     def is_pending(self) -> bool:

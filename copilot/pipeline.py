@@ -10,22 +10,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
 from copilot import events
 from copilot.answers import brief as briefs
 from copilot.evidence import bundle as bundles
+from copilot.evidence.backend import backend_of
 from copilot.evidence.gather import gather
-from copilot.evidence.told_changes import WithToldChanges
 from incidents.intake import outbox
 from incidents.localization.ranking import rank
 from incidents.localization.suspects import Modality, Ranking
 from incidents.models import FormerLook, Incident, Investigation, TimelineEntry
 from incidents.telemetry.backend import TelemetryBackend, TelemetryError
 from incidents.telemetry.datamodel import Window
-from incidents.telemetry.store import HotStore
 from runbooks.passages import SearchResult
 from runbooks.remedies import with_remedies
 from runbooks.search import search
@@ -84,13 +82,6 @@ def investigate(
         brief = briefs.write(bundle, title=incident.title)
     _keep(incident, bundle, brief, stages, now=now)
     return True
-
-
-def backend_of(incident: Incident) -> TelemetryBackend:
-    """Return who answers for an incident: the live hot store with the changes that pipelines told, or the schema that a replay filled."""
-    schema = "telemetry" if incident.source == "live" else incident.source
-    store = HotStore(settings.DATABASE_URL, schema=schema)
-    return WithToldChanges(store) if incident.source == "live" else store
 
 
 def window_of(incident: Incident, *, now: datetime) -> Window:

@@ -23,6 +23,13 @@ def _seconds(name: str, *, default: float) -> timedelta:
     return timedelta(seconds=value)
 
 
+def _bounded(name: str, *, default: int, most: int) -> int:
+    value: int = env.int(name, default=default)
+    if not 1 <= value <= most:
+        raise ImproperlyConfigured(f"{name}={value}: give a whole number from 1 to {most}.")
+    return value
+
+
 def _url(name: str, *, default: str, schemes: tuple[str, ...]) -> str:
     value: str = env.str(name, default=default)
     if urlsplit(value).scheme not in schemes:
@@ -102,6 +109,11 @@ LLM_USD_PER_INCIDENT = env.float("COPILOT_LLM_USD_PER_INCIDENT", default=2)
 # Explanations that nobody asked for: at most so many an hour and at once; the others wait, the gravest incidents first.
 LLM_RUNS_PER_HOUR = env.int("COPILOT_LLM_RUNS_PER_HOUR", default=60)
 LLM_RUNS_AT_ONCE = env.int("COPILOT_LLM_RUNS_AT_ONCE", default=2)
+# What one question may take of a model that calls tools: steps, seconds in all; and tokens, for an incident and for a day (UTC).
+INVESTIGATION_STEPS = _bounded("COPILOT_INVESTIGATION_STEPS", default=25, most=25)
+INVESTIGATION_SECONDS = _bounded("COPILOT_INVESTIGATION_SECONDS", default=270, most=270)
+INVESTIGATION_TOKENS_PER_INCIDENT = env.int("COPILOT_INVESTIGATION_TOKENS_PER_INCIDENT", default=500_000)
+INVESTIGATION_TOKENS_PER_DAY = env.int("COPILOT_INVESTIGATION_TOKENS_PER_DAY", default=5_000_000)
 # Further models that an answer may be written again with, for comparison; in the form of COPILOT_LLM.
 COPILOT_LLM_COMPARE = _language_model("COPILOT_LLM_COMPARE", default="")
 

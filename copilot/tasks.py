@@ -11,7 +11,6 @@ from copilot.answers import line, questions, rerun
 from copilot.evidence.attached import rows
 from copilot.llm import capabilities
 from copilot.llm import chat_model as chat_models
-from copilot.llm.breaker import guarded_chat_model
 
 CLIENT_LOADED_AFTER_SECONDS = 10  # when the site is up: everything that starts needs the cores before
 
@@ -64,7 +63,7 @@ def warm(incident_id: int) -> None:
 @shared_task(name="copilot.tasks.answer")
 def answer(message_id: int) -> None:
     """Write an answer that waits."""
-    model = guarded_chat_model(questions.purpose_of(message_id), clock=timezone.now)
+    model = questions.model_for(message_id, clock=timezone.now)
     questions.answer(message_id, chat_model=model, now=timezone.now())
     line.release(now=timezone.now())
 

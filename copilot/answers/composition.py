@@ -14,7 +14,7 @@ from copilot.answers.focus import focus_on
 from copilot.answers.prompting import Mask, Turn
 from copilot.evidence.bundle import EvidenceBundle
 from copilot.llm.chat_model import ChatModel
-from copilot.llm.failures import ModelFailed, StreamCut
+from copilot.llm.failures import CallEnded, ModelFailed, StreamCut
 from copilot.llm.plain_text import said_by_model
 from copilot.llm.prompts import Prompt
 from copilot.llm.redaction import RedactionFailed, masked
@@ -59,8 +59,8 @@ class Listener(Protocol):
 
 
 @dataclass
-class _Draft:
-    """The answer as it grows."""
+class Draft:
+    """The answer as it grows; what is added is checked against `bundle` as it is then."""
 
     bundle: EvidenceBundle
     listener: Listener
@@ -68,6 +68,7 @@ class _Draft:
     calls: list[CallUsage] = field(default_factory=list)
 
     def add(self, claim: CheckedClaim) -> None:
+        """Add a checked claim and show it."""
         self.listener.claim(len(self.claims), claim)
         self.claims.append(claim)
 
@@ -78,7 +79,35 @@ class _Draft:
             self.add(replace(verification.check(text, raw.cites, self.bundle), by_model=True))
 
     def rewind(self, length: int) -> None:
+        """Take back all claims but the first `length`; what follows is shown in their place."""
         del self.claims[length:]
+
+
+class Writing:
+    """One reply of a model while it comes in: finished sentences are added to the draft, the one being written is shown."""
+
+    def __init__(self, draft: Draft) -> None:
+        self._draft = draft
+        self._start = len(draft.claims)
+        self._reader = ClaimReader()
+
+    def feed(self, piece: str) -> None:
+        """Take a piece of text."""
+        finished, unfinished = self._reader.feed(piece)
+        for raw in finished:
+            if self._has_room:
+                self._draft.add_raw(raw)
+        if unfinished is not None and self._has_room:
+            text, cites = citations.split(said_by_model(unfinished.text, limit=MOST_CHARACTERS), unfinished.cites)
+            self._draft.listener.sentence(len(self._draft.claims), text, cites)
+
+    def end(self) -> None:
+        """Say that the reply is whole. Raises Unreadable when it is not the JSON that was asked for."""
+        self._reader.end()
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._draft.claims) - self._start < MOST_CLAIMS
 
 
 def compose(
@@ -95,7 +124,7 @@ def compose(
     Without a model the sentences that code computed are the answer. `mask` is applied to the question and to whatever is sent; when it fails,
     nothing is sent and the answer says why.
     """
-    draft = _Draft(bundle, listener)
+    draft = Draft(bundle, listener)
     try:
         question = masked(question, mask=mask)
     except RedactionFailed as error:
@@ -104,7 +133,7 @@ def compose(
     for claim in focus.computed:
         draft.add(claim)
     if chat_model is None:
-        for claim in _closest(focus.relevant, bundle) if not draft.claims else ():
+        for claim in closest(focus.relevant, bundle) if not draft.claims else ():
             draft.add(claim)
         return Answer(tuple(draft.claims), State.DONE)
     try:
@@ -116,7 +145,7 @@ def compose(
     return _narrate(draft, chat_model, prompt)
 
 
-def _narrate(draft: _Draft, chat_model: ChatModel, prompt: Prompt) -> Answer:
+def _narrate(draft: Draft, chat_model: ChatModel, prompt: Prompt) -> Answer:
     """Have the model write, at most twice; the better attempt stays."""
     computed = len(draft.claims)
     best: list[CheckedClaim] = []
@@ -135,22 +164,11 @@ def _narrate(draft: _Draft, chat_model: ChatModel, prompt: Prompt) -> Answer:
     return _ended(draft, failure, written=bool(best))
 
 
-def _attempt(draft: _Draft, chat_model: ChatModel, prompt: Prompt) -> ModelFailed | Unreadable | None:
+def _attempt(draft: Draft, chat_model: ChatModel, prompt: Prompt) -> ModelFailed | Unreadable | None:
     """Let the model write once; return why its reply is not whole, None when it is."""
-    reader = ClaimReader()
-    start = len(draft.claims)
-
-    def on_text(piece: str) -> None:
-        finished, unfinished = reader.feed(piece)
-        for raw in finished:
-            if len(draft.claims) - start < MOST_CLAIMS:
-                draft.add_raw(raw)
-        if unfinished is not None and len(draft.claims) - start < MOST_CLAIMS:
-            text, cites = citations.split(said_by_model(unfinished.text, limit=MOST_CHARACTERS), unfinished.cites)
-            draft.listener.sentence(len(draft.claims), text, cites)
-
+    writing = Writing(draft)
     try:
-        reply = chat_model.reply(prompt, on_text=on_text)
+        reply = chat_model.reply(prompt, on_text=writing.feed)
     except ModelFailed as failure:
         draft.calls += failure.before
         if failure.usage is not None:
@@ -162,18 +180,18 @@ def _attempt(draft: _Draft, chat_model: ChatModel, prompt: Prompt) -> ModelFaile
     if reply.finish == "refused" or not reply.text.strip():
         return ModelFailed(NO_ANSWER)
     try:
-        reader.end()
+        writing.end()
     except Unreadable as unreadable:
         return unreadable
     return None
 
 
-def _ended(draft: _Draft, failure: ModelFailed | Unreadable | None, *, written: bool) -> Answer:
+def _ended(draft: Draft, failure: ModelFailed | Unreadable | None, *, written: bool) -> Answer:
     claims, calls = tuple(draft.claims), tuple(draft.calls)
     if failure is None:
         # An empty list of claims: the model had nothing to add. That is an answer only when code had one.
         return Answer(claims, State.DONE, failure="" if claims else NO_ANSWER, calls=calls)
-    if written:
+    if written or (claims and isinstance(failure, CallEnded)):
         return Answer(claims, State.PARTIAL, failure=str(failure), calls=calls)
     temporary, retry_after = (
         (failure.temporary and failure.retry_allowed, failure.retry_after)
@@ -183,7 +201,8 @@ def _ended(draft: _Draft, failure: ModelFailed | Unreadable | None, *, written: 
     return Answer(claims, State.FAILED, str(failure), temporary, retry_after, calls)
 
 
-def _closest(relevant: Sequence[str], bundle: EvidenceBundle) -> list[CheckedClaim]:
+def closest(relevant: Sequence[str], bundle: EvidenceBundle) -> list[CheckedClaim]:
+    """Return what the three most telling items state, as claims; one that says so without any."""
     items = [item for id_ in relevant[:3] if (item := bundle.get(id_)) is not None]
     if not items:
         return [CheckedClaim("No evidence item answers this question.", (), Verdict.SUPPORTED)]

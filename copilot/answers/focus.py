@@ -96,7 +96,7 @@ def focus_on(question: str, bundle: EvidenceBundle) -> Focus:
         computed = tuple(_cited(item) for item in bundle.items if item.service in named)[:2]
     cited = [id_ for claim in computed for id_ in claim.cites]
     asked = [item.id for item in bundle.items if item.service in named]
-    relevant = (*cited, *asked, *(item.id for item in _fitting(about, question, bundle)))
+    relevant = (*cited, *bundle.looked_up, *asked, *(item.id for item in _fitting(about, question, bundle)))
     return Focus(about, computed, tuple(dict.fromkeys(relevant))[:MOST_RELEVANT])
 
 

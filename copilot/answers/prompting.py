@@ -68,10 +68,15 @@ def write(
     return Prompt(
         system=redact(_system(bundle, chosen, version=budget.version), mask=mask),
         user=redact(user, mask=mask),
-        schema=claim_stream.schema(tuple(item.id for item in bundle.items), least=least) if bundle.items else None,
+        schema=claim_stream.schema(_citable(bundle, focus), least=least) if bundle.items else None,
         max_tokens=OUTPUT_TOKENS,
         version=prompts.identity(PROMPT, budget.version),
     )
+
+
+def _citable(bundle: EvidenceBundle, focus: Focus) -> tuple[str, ...]:
+    """Return the ids that an answer may cite: the bundle's, and what was looked up for the question."""
+    return tuple(dict.fromkeys((*(item.id for item in bundle.items), *focus.relevant)))
 
 
 def _fillings(history: Sequence[Turn], further: Sequence[Evidence]) -> Iterator[tuple[str, Sequence[Evidence]]]:
@@ -97,7 +102,7 @@ def _user(
     visible = {*seen, *(item.id for item in extra)}
     return prompts.render(
         f"{PROMPT}/{version}/question.txt",
-        marker=_marker(bundle),
+        marker=marker_of(bundle),
         question=clean(question, limit=QUESTION) or FIRST_QUESTION,
         decided=_decided(focus, bundle, visible),
         look_at=", ".join([id_ for id_ in focus.relevant if id_ in visible][:MOST_NAMED]),
@@ -120,12 +125,12 @@ def _decided(focus: Focus, bundle: EvidenceBundle, visible: Collection[str]) -> 
 def _system(bundle: EvidenceBundle, items: Sequence[Evidence], *, version: str) -> str:
     return prompts.render(
         f"{PROMPT}/{version}/system.txt",
-        marker=_marker(bundle),
+        marker=marker_of(bundle),
         began=f"{bundle.incident_start:%Y-%m-%d %H:%M:%S}",
         until=f"{bundle.incident_end:%H:%M:%S}",
         affected=clean(", ".join(bundle.services), limit=200) or "unknown",
-        evidence=_lines(items),
-        verdicts=_verdicts(bundle) or ["No service stands out."],
+        evidence=lines_of(items),
+        verdicts=verdicts_of(bundle) or ["No service stands out."],
         gaps=[f"- {clean(gap, limit=120)}" for gap in bundle.gaps[:3]],
     )
 
@@ -153,7 +158,7 @@ def _line(item: Evidence) -> str:
     return f"[{item.id}] {text}"
 
 
-def _lines(items: Sequence[Evidence]) -> list[str]:
+def lines_of(items: Sequence[Evidence]) -> list[str]:
     """Return the items under a heading for each role, in the order in which one reads about an incident."""
     lines = []
     for role, heading in _HEADINGS.items():
@@ -162,7 +167,7 @@ def _lines(items: Sequence[Evidence]) -> list[str]:
     return lines
 
 
-def _verdicts(bundle: EvidenceBundle) -> list[str]:
+def verdicts_of(bundle: EvidenceBundle) -> list[str]:
     """Return a line for each verdict; services with the same verdict for the same reason share one."""
     alike: dict[tuple[str, str], list[str]] = {}
     for hypothesis in bundle.hypotheses[:5]:
@@ -183,5 +188,6 @@ def _whole_clauses(sentence: str) -> str:
     return clean(first, limit=REASON)
 
 
-def _marker(bundle: EvidenceBundle) -> str:
+def marker_of(bundle: EvidenceBundle) -> str:
+    """Return the word that fences what is recorded data in every prompt about this bundle."""
     return prompts.marker(f"{bundle.gathered_at.isoformat()} {bundle.incident_start.isoformat()} {len(bundle.items)}")

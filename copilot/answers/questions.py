@@ -1,9 +1,8 @@
 """Questions and their answers as rows: asked once, answered by whichever worker claims them first, followed live by every open page."""
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -11,33 +10,25 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from copilot import events
-from copilot.answers import composition, line, mentions, pins
+from copilot.answers import answering, composition, line, mentions
 from copilot.answers.claims import CheckedClaim, Verdict
 from copilot.answers.composition import Answer
 from copilot.answers.line import PICKED_UP, QUEUE, TASK
-from copilot.answers.prompting import Turn
-from copilot.evidence import bundle as bundles
-from copilot.evidence import hiding
-from copilot.evidence.attached import rows
-from copilot.evidence.bundle import EvidenceBundle
-from copilot.llm import providers, spending, usage
+from copilot.llm import providers, usage
+from copilot.llm.breaker import Clock, guarded_chat_model
 from copilot.llm.chat_model import ChatModel, lease
 from copilot.llm.plain_text import clean
 from copilot.llm.purposes import Purpose
 from copilot.models import Claim, Message
-from copilot.privacy import vault
-from copilot.privacy.cover import cover
 from copilot.privacy.pseudonyms import HidingFailed
 from incidents.intake import outbox
-from incidents.models import Incident, Investigation
+from incidents.models import Incident
 
 LONGEST_QUESTION = 1000
 MOST_WAITING = 10  # unanswered questions of one incident
 ATTEMPTS = 3
 RETRY_AFTER = timedelta(seconds=30)
 SENTENCE_SECONDS = 0.1  # at most ten updates a second of a sentence that is being written
-TURNS = 2  # earlier questions that a model is shown
-EXPLAIN = "What is going on?"  # stands for the explanation, which answers no question
 
 State = Message.State
 OPEN = (State.WAITING, State.STREAMING)
@@ -117,10 +108,14 @@ def retry(message_id: int, *, now: datetime) -> Message:
         return message if message.state in (*OPEN, State.DONE) else _again(message, now=now)
 
 
-def purpose_of(message_id: int) -> Purpose:
-    """Return what the model is asked for: an answer without a question explains the incident."""
-    is_question = Message.objects.filter(pk=message_id, question__isnull=False).exists()
-    return Purpose.CHAT if is_question else Purpose.EXPLAIN
+def model_for(message_id: int, *, clock: Clock) -> ChatModel | None:
+    """Return who writes an answer: one without a question explains the incident; a question is investigated where a model can call tools."""
+    if not Message.objects.filter(pk=message_id, question__isnull=False).exists():
+        return guarded_chat_model(Purpose.EXPLAIN, clock=clock)
+    investigating = guarded_chat_model(Purpose.INVESTIGATION, clock=clock)
+    if investigating is not None and investigating.can_call_tools:
+        return investigating
+    return guarded_chat_model(Purpose.CHAT, clock=clock)
 
 
 def withdraw(message_id: int, *, user: User, now: datetime) -> bool:
@@ -148,31 +143,11 @@ def answer(message_id: int, *, chat_model: ChatModel | None, now: datetime) -> b
     _tell(message, "answer.started")
     begun = time.monotonic()
     try:
-        found = _compose(message, chat_model=chat_model, now=now)
+        found = answering.compose(message, chat_model=chat_model, listener=_Stream(message), now=now)
     except HidingFailed as error:
         found = Answer((), composition.State.FAILED, f"{error} Nothing was sent to the model.", temporary=True)
     _keep(message, found, now=now, elapsed=timedelta(seconds=time.monotonic() - begun))
     return True
-
-
-def _compose(message: Message, *, chat_model: ChatModel | None, now: datetime) -> Answer:
-    """Answer from evidence in which personal data are tokens. Raises HidingFailed."""
-    bundle = _bundle(message, now=now)
-    if bundle is None:
-        return Answer((), composition.State.FAILED, "The evidence is still being gathered.", temporary=True)
-    pseudonyms = vault.of_incident(message.incident_id)
-    bundle = hiding.hide(bundle, pseudonyms)  # what an earlier version pinned has no tokens yet
-    why_not = spending.why_not(message, chat_model, now=now) if chat_model else ""
-    found = composition.compose(
-        question=message.question.text if message.question else "",
-        bundle=bundle,
-        history=history_of(message),
-        chat_model=None if why_not else chat_model,
-        listener=_Stream(message),
-        mask=partial(cover, pseudonyms=pseudonyms),
-    )
-    Message.objects.filter(pk=message.pk).update(pinned=pins.pin(bundle))
-    return replace(found, failure=found.failure or why_not)
 
 
 def reclaim_expired(*, now: datetime) -> int:
@@ -304,6 +279,8 @@ def _blank(message: Message, *, waits_until: datetime | None) -> Message:
     message.claimed_until, message.finished_at, message.released_at = waits_until, None, None
     message.save()
     message.claims.all().delete()
+    message.steps.all().delete()
+    message.steerings.all().delete()
     _tell(message, "message.created")
     return message
 
@@ -332,42 +309,6 @@ def _give_up(message: Message, *, now: datetime) -> None:
                 task="copilot.tasks.answer", arguments=arguments, queue="chat", attempts=ATTEMPTS, cause=reason, now=now
             )
         _tell_end(message)
-
-
-def _bundle(message: Message, *, now: datetime) -> EvidenceBundle | None:
-    """Return the evidence to answer from; a question is looked up in the attached files, too."""
-    if message.question is not None and message.incident.attachments.exists():
-        return rows.pin(message.incident_id, question=message.question.text, now=now)
-    pinned = Investigation.objects.filter(incident_id=message.incident_id, state=Investigation.State.READY).first()
-    return bundles.from_json(pinned.evidence) if pinned else None
-
-
-def history_of(message: Message) -> list[Turn]:
-    """Return the two questions answered before this one; in a thread, the two that it replies to."""
-    if message.question is None:
-        return []
-    if message.question.reply_to_id:
-        return _thread(message.question)
-    earlier = Message.objects.filter(
-        incident_id=message.incident_id, question__isnull=False, pk__lt=message.pk
-    ).exclude(text="")
-    turns = [
-        Turn(m.question.text, m.text) for m in earlier.select_related("question").order_by("-pk")[:TURNS] if m.question
-    ]
-    return turns[::-1]
-
-
-def _thread(question: Message) -> list[Turn]:
-    """Return the last two questions with answers that a message leads back to, oldest first."""
-    turns: list[Turn] = []
-    before = question.reply_to
-    while before is not None and len(turns) < TURNS:
-        answered = before if before.from_copilot else Message.objects.filter(question=before).first()
-        asked = answered.question if answered else before
-        if answered and answered.text:
-            turns.append(Turn(asked.text if asked else EXPLAIN, answered.text))
-        before = asked.reply_to if asked else None
-    return turns[::-1]
 
 
 def _tell(message: Message, kind: str) -> None:

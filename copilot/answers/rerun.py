@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from copilot.answers import composition, prompting, questions
+from copilot.answers import answering, composition, prompting
 from copilot.answers.asking import Silent
 from copilot.answers.composition import Answer
 from copilot.evidence import bundle as bundles
@@ -105,7 +105,7 @@ def _compose(rerun: Rerun, model: ChatModel | None) -> Answer:
     return composition.compose(
         question=message.question.text if message.question else "",
         bundle=bundle,
-        history=questions.history_of(message),
+        history=answering.history_of(message),
         chat_model=model,
         listener=Silent(),
         mask=partial(cover, pseudonyms=pseudonyms),

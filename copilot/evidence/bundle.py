@@ -22,6 +22,7 @@ class Kind(StrEnum):
     PASSAGE = "passage"
     PRECEDENT = "precedent"
     ATTACHED = "attached"
+    TOPOLOGY = "topology"
 
 
 class Role(StrEnum):
@@ -78,7 +79,7 @@ class EvidenceBundle:
     `gaps` are sentences on what could not be seen and why; `hypotheses` likeliest first; `edges` caller to callee. `earlier` are items of
     former investigations of the same incident that this one no longer shows: an answer that cites one stays checkable. All times are
     later than the recorded ones by `shifted_by_seconds`, which a replay may do. `assessment` and `located` are None for what was pinned before
-    there were any.
+    there were any. `looked_up` names the items that were looked up for one answer: they are among `earlier`, and its claims rest on them.
     """
 
     gathered_at: datetime
@@ -94,6 +95,7 @@ class EvidenceBundle:
     shifted_by_seconds: float = 0.0
     assessment: Assessment | None = None
     located: Located | None = None
+    looked_up: tuple[str, ...] = ()
 
     def get(self, evidence_id: str) -> Evidence | None:
         """Return the item with that id, or None."""
@@ -130,6 +132,7 @@ def from_json(data: Mapping[str, Any]) -> EvidenceBundle:
         shifted_by_seconds=data.get("shifted_by_seconds", 0.0),
         assessment=assessment_from_json(data["assessment"]) if data.get("assessment") else None,
         located=located_from_json(data["located"]) if data.get("located") else None,
+        looked_up=tuple(data.get("looked_up", ())),
     )
 
 

@@ -16,7 +16,7 @@ from django.db.models.functions import Greatest, Least
 
 from copilot.llm import capabilities
 from copilot.llm.chat_model import ChatModel, Reply, chat_models, in_order
-from copilot.llm.failures import ModelBusy, ModelFailed, ModelRefused
+from copilot.llm.failures import CallEnded, ModelBusy, ModelFailed, ModelRefused
 from copilot.llm.prompts import Prompt, PromptBudget
 from copilot.llm.purposes import Purpose
 from copilot.llm.tool_calling import Conversation, Turn
@@ -76,6 +76,8 @@ class Guarded:
         _admit(self.name, now=self.clock())
         try:
             reply = ask()
+        except CallEnded:
+            raise
         except ModelFailed as failure:
             failure.retry_allowed = _failed(self.name, failure, now=self.clock())
             raise

@@ -245,7 +245,9 @@ class LangChainModel:
                 if piece := progress.take(chunk):
                     on_text(piece)
                 if progress.calls.size > MOST_ARGUMENT_CHARACTERS:
-                    raise StreamCut(f"{where} sent calls of more than {MOST_ARGUMENT_CHARACTERS:,} characters; the call was ended.")
+                    raise StreamCut(
+                        f"{where} sent calls of more than {MOST_ARGUMENT_CHARACTERS:,} characters; the call was ended."
+                    )
                 if len(progress.text) > MAX_REPLY_CHARACTERS:
                     raise StreamCut(f"{where} sent more than {MAX_REPLY_CHARACTERS:,} characters; the call was ended.")
         except StreamTimeout as timeout:

@@ -51,6 +51,10 @@ class StreamCut(ModelFailed):
     temporary = True
 
 
+class CallEnded(ModelFailed):
+    """Whoever asked wants no more of the reply; it says nothing about the model."""
+
+
 def explain_timeout(timeout: StreamTimeout, *, where: str) -> ModelTimedOut:
     """Return the failure for a time-out, naming the setting that holds the limit."""
     seconds = f"{timeout.waited.total_seconds():g} s"

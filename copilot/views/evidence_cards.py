@@ -21,6 +21,7 @@ _KIND_WORDS = {
     Kind.PASSAGE: "Runbook",
     Kind.PRECEDENT: "Precedent",
     Kind.ATTACHED: "Attached file",
+    Kind.TOPOLOGY: "Who calls whom",
 }
 _ROLE_WORDS = {
     Role.SYMPTOM: "Symptom",

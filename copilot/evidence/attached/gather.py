@@ -134,7 +134,7 @@ def drafts(read: Digest, question: str, *, now: datetime) -> list[Evidence]:
     told = {id(entry) for group in asked for entry in group.entries[:1]}
     rest = [group for group in read.groups if id(group.entries[0]) not in told][:MOST_PROBLEMS]
     ranked = [
-        *((_FAILS if group.rank > WARN else _WARNS, _of_group(group, named, now=now)) for group in rest),
+        *((_FAILS if group.rank > WARN else _WARNS, of_group(group, named, now=now)) for group in rest),
         *(
             (_STATES.get(state.weight, _FOLLOWS), _of_state(state, now=now, files=named))
             for state in read.states[:MOST_STATES]
@@ -142,10 +142,10 @@ def drafts(read: Digest, question: str, *, now: datetime) -> list[Evidence]:
         *((_MOVES, _of_movement(each, named, now=now)) for each in read.movements[:MOST_MOVEMENTS]),
     ]
     found = [_of_trace(file, spans) for file, spans in read.traces]
-    found += [_of_group(group, named, now=now, asked=True) for group in asked]
+    found += [of_group(group, named, now=now, asked=True) for group in asked]
     found += [item for _, item in sorted(ranked, key=lambda pair: pair[0])]
     if not found:
-        found = [_of_group(group, named, now=now) for group in _short(read)]
+        found = [of_group(group, named, now=now) for group in _short(read)]
     return list({(item.statement, item.query): item for item in found}.values())
 
 
@@ -165,7 +165,8 @@ def _short(read: Digest) -> Iterable[Group]:
             yield from problems.grouped(own)
 
 
-def _of_group(group: Group, files: dict[str, AttachedFile], *, now: datetime, asked: bool = False) -> Evidence:
+def of_group(group: Group, files: dict[str, AttachedFile], *, now: datetime, asked: bool = False) -> Evidence:
+    """Return the item that shows entries which say the same; `asked` adds the range of the number in which they differ."""
     first, last, count = group.entries[0], group.entries[-1], len(group.entries)
     level = next((name for least, name in _SEVERITIES if group.severity >= least), "A line" if count == 1 else "Lines")
     times = f" {count:,} times" if count > 1 else ""
@@ -289,6 +290,13 @@ def _item(
         backend="attached file",
         detail={"file": file, "lines": lines},
     )
+
+
+def of_lines(
+    title: str, statement: str, numbers: Sequence[int], file: AttachedFile, *, times: tuple[datetime, datetime]
+) -> Evidence:
+    """Return the item that shows lines of a file by their numbers."""
+    return _item(title, statement, file.name, list(numbers), {file.name: file}, times=times)
 
 
 def _when(first: Entry, last: Entry) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.contrib.auth.models import User
 
-from copilot.answers import questions
+from copilot.answers import answering, questions
 from copilot.answers.questions import QuestionRefused
 from copilot.evidence import bundle as bundles
 from copilot.llm.failures import ModelBusy, ModelRefused, ModelTimedOut, ModelUnreachable
@@ -262,6 +262,6 @@ def test_in_a_thread_the_model_is_shown_the_thread(incident: Incident, ada: User
     for text in ("What changed?", "Who is affected?"):
         questions.answer(questions.ask(incident.pk, text=text, user=ada, now=NOW).answer.pk, chat_model=None, now=NOW)
     reply_to = questions.ask(incident.pk, text="Since when?", user=ada, reply_to=first.answer.pk, now=NOW)
-    assert [turn.question for turn in questions.history_of(reply_to.answer)] == ["How many connections?"]
+    assert [turn.question for turn in answering.history_of(reply_to.answer)] == ["How many connections?"]
     with pytest.raises(QuestionRefused, match="no longer there"):
         questions.ask(incident.pk, text="And?", user=ada, reply_to=999999, now=NOW)

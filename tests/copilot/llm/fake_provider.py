@@ -42,6 +42,42 @@ def speaks(*texts: str, finish: str | None = "stop", pause: float = 0.0) -> Scri
     return run
 
 
+def delta(**more: Any) -> bytes:
+    """One event of the stream with a delta of our own."""
+    body = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "fake"}
+    return b"data: " + json.dumps({**body, "choices": [{"index": 0, **more}]}).encode() + b"\n\n"
+
+
+def calls_tools(*calls: tuple[str, object], said: str = "", finish: str | None = "tool_calls") -> Script:
+    """Call tools as OpenAI's protocol streams it, the arguments in two pieces: (name, arguments), arguments as values or as raw text.
+
+    Without `finish` the stream breaks in the middle of the last call.
+    """
+
+    def run(peer: socket.socket) -> None:
+        peer.sendall(HEAD)
+        if said:
+            peer.sendall(chunk(said))
+        for place, (name, arguments) in enumerate(calls):
+            text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+            half = len(text) // 2
+            first = {
+                "index": place,
+                "id": f"t{place}",
+                "type": "function",
+                "function": {"name": name, "arguments": text[:half]},
+            }
+            peer.sendall(delta(delta={"role": "assistant", "content": None, "tool_calls": [first]}, finish_reason=None))
+            if finish is None and place == len(calls) - 1:
+                return
+            rest = {"index": place, "function": {"arguments": text[half:]}}
+            peer.sendall(delta(delta={"tool_calls": [rest]}, finish_reason=None))
+        tokens = {"prompt_tokens": 1500, "completion_tokens": 60, "total_tokens": 1560}
+        peer.sendall(delta(delta={}, finish_reason=finish) + chunk(usage=tokens) + b"data: [DONE]\n\n")
+
+    return run
+
+
 def sends(raw: bytes) -> Script:
     """Send these bytes after the head and hang up."""
     return lambda peer: peer.sendall(HEAD + raw)
@@ -127,9 +163,30 @@ def speaks_ollama(*texts: str) -> Script:
     return run
 
 
+def calls_tools_as_anthropic(*calls: tuple[str, dict[str, Any]], said: str = "") -> Script:
+    """Call tools as Anthropic's protocol streams it: a block each, its JSON in pieces; without arguments no piece at all."""
+    blocks: list[dict[str, Any]] = []
+    if said:
+        blocks.append({"block": {"type": "text", "text": ""}, "deltas": [{"type": "text_delta", "text": said}]})
+    for place, (name, arguments) in enumerate(calls):
+        text = json.dumps(arguments) if arguments else ""
+        halves = [text[: len(text) // 2], text[len(text) // 2 :]] if text else []
+        blocks.append(
+            {
+                "block": {"type": "tool_use", "id": f"toolu_{place}", "name": name, "input": {}},
+                "deltas": [{"type": "input_json_delta", "partial_json": half} for half in halves],
+            }
+        )
+    return _anthropic(blocks, stop_reason="tool_use")
+
+
 def speaks_anthropic(*texts: str) -> Script:
     """Send the texts as Anthropic does: named events."""
+    deltas = [{"type": "text_delta", "text": text} for text in texts]
+    return _anthropic([{"block": {"type": "text", "text": ""}, "deltas": deltas}], stop_reason="end_turn")
 
+
+def _anthropic(blocks: list[dict[str, Any]], *, stop_reason: str) -> Script:
     def run(peer: socket.socket) -> None:
         peer.sendall(HEAD)
         usage = {
@@ -149,15 +206,10 @@ def speaks_anthropic(*texts: str) -> Script:
         }
         events: list[dict[str, Any]] = [
             {"type": "message_start", "message": message},
-            {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
-            *(
-                {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
-                for text in texts
-            ),
-            {"type": "content_block_stop", "index": 0},
+            *(event for place, block in enumerate(blocks) for event in _events(place, block)),
             {
                 "type": "message_delta",
-                "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+                "delta": {"stop_reason": stop_reason, "stop_sequence": None},
                 "usage": {**usage, "output_tokens": 40},
             },
             {"type": "message_stop"},
@@ -166,3 +218,9 @@ def speaks_anthropic(*texts: str) -> Script:
             peer.sendall(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n".encode())
 
     return run
+
+
+def _events(place: int, block: dict[str, Any]) -> list[dict[str, Any]]:
+    deltas = [{"type": "content_block_delta", "index": place, "delta": delta} for delta in block["deltas"]]
+    start = {"type": "content_block_start", "index": place, "content_block": block["block"]}
+    return [start, *deltas, {"type": "content_block_stop", "index": place}]

@@ -1,10 +1,8 @@
 """What a model can do: asked of servers of one's own, read from profiles for hosted ones, and kept."""
 
 import json
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from pytest_django.fixtures import Settings
@@ -13,7 +11,7 @@ from copilot.llm import breaker, capabilities, chat_model, providers, standing
 from copilot.llm.capabilities import Capabilities
 from copilot.llm.purposes import Purpose
 from copilot.models import LanguageModel
-from tests.copilot.llm.fake_provider import HEAD, FakeProvider, Script, fails, provider, speaks
+from tests.copilot.llm.fake_provider import FakeProvider, Script, calls_tools, fails, provider, speaks
 from tests.services import free_port
 
 NOW = datetime(2026, 11, 27, 22, 0, tzinfo=UTC)
@@ -21,22 +19,7 @@ LIST = {"data": [{"id": "other", "meta": {"n_ctx": 1}}, {"id": "fake", "meta": {
 
 
 def calls_a_tool(name: str, arguments: str) -> Script:
-    """Call a tool as OpenAI's protocol streams it: the arguments in two pieces."""
-
-    def delta(**more: Any) -> bytes:
-        body = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "fake"}
-        return b"data: " + json.dumps({**body, "choices": [{"index": 0, **more}]}).encode() + b"\n\n"
-
-    def run(peer: socket.socket) -> None:
-        half = len(arguments) // 2
-        first = {"index": 0, "id": "t1", "type": "function", "function": {"name": name, "arguments": arguments[:half]}}
-        rest = {"index": 0, "function": {"arguments": arguments[half:]}}
-        peer.sendall(HEAD)
-        for call in (first, rest):
-            peer.sendall(delta(delta={"role": "assistant", "content": None, "tool_calls": [call]}, finish_reason=None))
-        peer.sendall(delta(delta={}, finish_reason="tool_calls") + b"data: [DONE]\n\n")
-
-    return run
+    return calls_tools((name, arguments))
 
 
 def lists(models: object) -> Script:

@@ -5,7 +5,31 @@ from __future__ import annotations
 from django.conf import settings
 from django.db import models
 
+from copilot.models.investigating import InvestigationStep, Steering
 from incidents.models import Incident
+
+__all__ = [
+    "ApiToken",
+    "Attachment",
+    "AuditEntry",
+    "Claim",
+    "ClaimFeedback",
+    "IdempotentReply",
+    "InvestigationStep",
+    "LanguageModel",
+    "Message",
+    "ModelCall",
+    "PinnedEvidence",
+    "Presence",
+    "Pseudonym",
+    "Rerun",
+    "SavedView",
+    "SignInFailure",
+    "SignInLink",
+    "Steering",
+    "StreamEvent",
+    "Unmasking",
+]
 
 
 class Message(models.Model):
