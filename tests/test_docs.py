@@ -13,7 +13,7 @@ def text() -> str:
 
 def test_every_setting_is_described() -> None:
     source = (ROOT / "copilot" / "settings.py").read_text(encoding="utf-8")
-    names = set(re.findall(r'(?:env\.\w+|_seconds|_url|_language_model)\(\s*"([A-Z_]+)"', source))
+    names = set(re.findall(r'(?:env\.\w+|_seconds|_url|_language_model|_bounded)\(\s*"([A-Z_]+)"', source))
     assert {"DATABASE_URL", "COPILOT_LLM"} <= names
     assert not sorted(name for name in names if name not in text())
 

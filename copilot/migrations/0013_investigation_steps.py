@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('copilot', '0010_pseudonyms'),
+        ('copilot', '0012_audit_causes_and_lessons'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
