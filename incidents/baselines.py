@@ -10,8 +10,9 @@ import psycopg
 from django.db import connection, transaction
 from numpy.typing import NDArray
 
+from incidents.detection.baseline import MAD_TO_SIGMA
 from incidents.detection.learned import BAND_SPREADS, STATE, Learned, band_at
-from incidents.detection.signals import SignalKind, meaning
+from incidents.detection.signals import SignalKind, is_limit_of, meaning
 from incidents.intake import drops
 from incidents.models import Signal, SignalVerdict
 from incidents.telemetry.backend import TelemetryBackend
@@ -27,6 +28,8 @@ PART, LONGEST_AWAY, MOST_PARTS = timedelta(hours=2), timedelta(hours=72), 4
 MOST_SIGNALS = 20_000
 AT_ONCE = 4_096
 WRITTEN_AT_ONCE = 1_000
+# Minutes before one that are its usual range where its hour is not known yet, and the fewest of them that say something.
+HOUR_BEFORE, LEAST_BEFORE = 60, 10
 WORSE = {
     SignalKind.ERRORS: 1,
     SignalKind.SUCCESS: -1,
@@ -201,29 +204,51 @@ def state_of(signal: Signal) -> NDArray[np.void] | None:
 
 @dataclass(frozen=True)
 class Watched:
-    """A signal by the minute beside what is usual then, arrays of shape (minutes,), NaN where it is not known; times are epoch seconds."""
+    """A signal by the minute beside what is usual then, arrays of shape (minutes,), NaN where it is not known; times are epoch seconds.
+
+    Usual is what the same hour was on other days where that is `by_hour`, else the hour before. `limit` is what another series of the
+    service says is the most that this one may reach, NaN where none does.
+    """
 
     times: NDArray[np.float64]
     values: NDArray[np.float64]
     expected: NDArray[np.float64]
     spread: NDArray[np.float64]
+    by_hour: NDArray[np.bool_]
+    limit: float
 
 
 def watched(store: TelemetryBackend, signal: Signal, *, now: datetime, back: timedelta) -> Watched:
     """Return a signal's newest minutes. Raises TelemetryError when the source cannot answer."""
     end = _minute(now)
-    begin = end - back
+    begin = end - back - HOUR_BEFORE * STEP
     found = store.fetch_metrics(Window(begin, end + timedelta(seconds=1)), services=[signal.service])
     minutes = _by_minute([one for one in found if digest_of(one.key) == signal.digest], begin=begin, end=end)
     values = minutes.values[:, 0] if len(minutes.keys) else np.full(len(minutes.ends), np.nan)
     state = state_of(signal)
-    bands = [None if state is None else band_at(state[0], at) for at in minutes.ends.tolist()]
+    shown = slice(HOUR_BEFORE, None)
+    bands = [None if state is None else band_at(state[0], at) for at in minutes.ends[shown].tolist()]
+    by_hour = np.array([band is not None for band in bands])
+    level, spread = _hour_before(values)
+    limits = [one.values[-1] for one in found if is_limit_of(one.key, signal.key)]
     return Watched(
-        minutes.ends,
-        values,
-        np.array([band.level if band else np.nan for band in bands]),
-        np.array([(band.high - band.level) / BAND_SPREADS if band else np.nan for band in bands]),
+        minutes.ends[shown],
+        values[shown],
+        np.where(by_hour, [band.level if band else np.nan for band in bands], level),
+        np.where(by_hour, [(band.high - band.level) / BAND_SPREADS if band else np.nan for band in bands], spread),
+        by_hour,
+        float(limits[0]) if limits else np.nan,
     )
+
+
+def _hour_before(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the level and spread (robust) of the 60 minutes before each minute but the first 60; NaN where too few are known."""
+    before = np.lib.stride_tricks.sliding_window_view(values, HOUR_BEFORE)[:-1]
+    enough = np.isfinite(before).sum(axis=1) >= LEAST_BEFORE
+    level, spread = np.full(len(before), np.nan), np.full(len(before), np.nan)
+    level[enough] = np.nanmedian(before[enough], axis=1)
+    spread[enough] = MAD_TO_SIGMA * np.nanmedian(np.abs(before[enough] - level[enough, None]), axis=1)
+    return level, spread
 
 
 def say(signal_id: int, *, verdict: str, score: float | None, by: int | None, now: datetime) -> None:

@@ -77,6 +77,7 @@ urlpatterns = [
     path("alerts/held/", holds.hold_page, name="alert-holds"),
     path("alerts/held/never/", holds.hold_never, name="alert-never-hold"),
     path("signals/", signals.signal_list, name="signal-list"),
+    path("signals/of/", signals.signal_of, name="signal-of"),
     path("signals/<int:pk>/", signals.signal_page, name="signal-page"),
     path("signals/<int:pk>/verdict/", signals.signal_verdict, name="signal-verdict"),
     path("v1/traces", api.traces, name="otlp-traces"),

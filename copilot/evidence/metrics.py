@@ -138,7 +138,15 @@ def chart(
             times.append(round(t, 3))
             values.append(None if np.isnan(v) else float(v))
     low, high = usual or (None, None)
-    return {"times": times, "values": values, "low": low, "high": high, "unit": key.unit, "label": label(key)}
+    return {
+        "times": times,
+        "values": values,
+        "low": low,
+        "high": high,
+        "unit": key.unit,
+        "label": label(key),
+        "series": key._asdict(),
+    }
 
 
 def query_text(key: SeriesKey) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from copilot.answers.brief import Brief
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
@@ -93,6 +94,11 @@ class Card:
     marked: frozenset[int] = (
         frozenset()
     )  # places of log lines, numbers of a file's lines: those that a sentence rests on
+
+    @property
+    def signal(self) -> str:
+        """Return the query of the address of the series' own page, "" where the item is of no series."""
+        return urlencode(self.detail["series"]) if self.kind == Kind.METRIC.value and "series" in self.detail else ""
 
     @property
     def chart_id(self) -> str:

@@ -9,8 +9,12 @@ from copilot.evidence.wording import quantity, span_of_time
 from copilot.views.assessment import WORDS, held_down
 from copilot.views.claims import ShownClaim, shown
 from copilot.views.timeline import Then
+from incidents.detection.anomaly import Transience
+from incidents.detection.impact import Harm, impact_of
 from incidents.lifecycle import OVER
 from incidents.models import Incident
+from incidents.views.signal_reading import WORDS as WORDS_OF_TRANSIENCE
+from incidents.views.signal_reading import clears_of
 
 LIVE = "live"
 SYMPTOMS_SHOWN = 2
@@ -98,7 +102,12 @@ def verdict_of(
         confidence=f"{score:.2f}" if score else "",
         confidence_word=WORDS[assessment.certainty].lower() if assessment else _confidence_word(brief),
         held_down=held_down(assessment) if assessment else "",
-        facts=(_going_on(incident, bundle, now=now, then=then), *_symptoms(bundle), _affected(incident, bundle)),
+        facts=(
+            _going_on(incident, bundle, now=now, then=then),
+            *(_clearing(incident) if then is None else ()),
+            *_symptoms(bundle),
+            _affected(incident, bundle),
+        ),
         next_check=brief.next_check[0].text if brief and brief.next_check else "",
         first_step=_first_step(bundle, brief) if bundle and brief else None,
         verbs=() if incident.merged_into_id or then else _VERBS[Incident.Status(incident.status)],
@@ -155,6 +164,27 @@ def _going_on(incident: Incident, bundle: EvidenceBundle | None, *, now: datetim
         value=span_of_time(lasted(incident, until=until, now=now)),
         note=note,
         ticking_since=incident.started_at if live else None,
+    )
+
+
+def _clearing(incident: Incident) -> tuple[Fact, ...]:
+    """Say whether it clears by itself: as the departure does that harms requests, still lasts, and is least likely to."""
+    if is_over(incident):
+        return ()
+    lasting = incident.anomalies.filter(ended_at=None, clears_share__isnull=False)
+    felt = [one for one in lasting if impact_of(one.episode, is_entry=False).harm > Harm.NONE]
+    if not felt:
+        return ()
+    worst = min(felt, key=lambda one: one.clears_share or 0.0)
+    kinds = {Transience(one.transience) for one in felt}
+    gravest = next(kind for kind in (Transience.CRITICAL, Transience.SUSTAINED, Transience.BLIP) if kind in kinds)
+    return (
+        Fact(
+            label="Clears by itself?",
+            value=WORDS_OF_TRANSIENCE[gravest],
+            note=clears_of(worst).rstrip("."),
+            bad=gravest is Transience.CRITICAL,
+        ),
     )
 
 

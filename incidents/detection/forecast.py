@@ -96,6 +96,19 @@ def _slope(times: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[flo
     return float(slopes[low]), float(np.median(slopes)), float(slopes[high])
 
 
+def budget_used(
+    times: NDArray[np.float64], failing: NDArray[np.float64], *, objective: float, period_seconds: float
+) -> NDArray[np.float64]:
+    """Return which share of an error budget was used since the first sample, shape (n,): 1 is all that the whole period has.
+
+    `failing` is the share of requests that fail, NaN for none told; `objective` the share that has to succeed over the period. Traffic
+    counts as even.
+    """
+    spans = np.diff(times, prepend=times[:1])
+    used: NDArray[np.float64] = np.cumsum(np.nan_to_num(failing) * spans) / ((1.0 - objective) * period_seconds)
+    return used
+
+
 def backtest(
     times: NDArray[np.float64], values: NDArray[np.float64], *, limit: float, watched: int, every: int
 ) -> Backtest:

@@ -1,6 +1,6 @@
 """A series with its usual band and its alarms as SVG: one text, no library, as large as the picture and not as the series."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from html import escape
 
@@ -49,10 +49,12 @@ def marks(
     expected: NDArray[np.float64],
     spread: NDArray[np.float64],
     alarms: NDArray[np.intp],
+    stretches: Sequence[tuple[float, float]] = (),
 ) -> str:
-    """Return what is inside the SVG element, with classes band, line and alarm: escaped, numbers and times only.
+    """Return what is inside the SVG element, with classes band, line, alarm and stretch: escaped, numbers and times only.
 
-    All arrays but `alarms` (sample numbers) have shape (n,), n ≥ 1; NaN leaves a gap. `times` are epoch seconds.
+    All arrays but `alarms` (sample numbers) have shape (n,), n ≥ 1; NaN leaves a gap. `times` are epoch seconds, and so are the begins and
+    ends of `stretches`, which are shaded.
     """
     column = np.minimum((times - times.min()) / max(np.ptp(times), 1e-9) * COLUMNS, COLUMNS - 1).astype(np.intp)
     known = np.isfinite(values)
@@ -73,7 +75,8 @@ def marks(
     def y(value: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (1.0 - (value - bottom) / (top - bottom))
 
-    parts = [f'<path class="band" d="{_area(band_low, band_high, x, y)}"/>']
+    parts = [_stretch(x, times, *one) for one in stretches]
+    parts.append(f'<path class="band" d="{_area(band_low, band_high, x, y)}"/>')
     parts.append(f'<path class="line" d="{_line(low, high, x, y)}"/>')
     for alarm in alarms:
         at = x(float(column[alarm]))
@@ -86,6 +89,15 @@ def marks(
         f'<text x="{WIDTH - 10}" y="{HEIGHT - 8}" text-anchor="end">{_stamp(times.max())}</text>',
     ]
     return "".join(parts)
+
+
+def _stretch(x: _Scale, times: NDArray[np.float64], begin: float, end: float) -> str:
+    scale = COLUMNS / max(float(np.ptp(times)), 1e-9)
+    left, right = (x(float(np.clip((at - times.min()) * scale, 0.0, COLUMNS))) for at in (begin, end))
+    return (
+        f'<rect class="stretch" x="{left:.1f}" y="{TOP}" width="{max(right - left, 2.0):.1f}" height="{HEIGHT - TOP - BOTTOM}">'
+        f"<title>{_stamp(begin)}</title></rect>"
+    )
 
 
 def _extremes(column: NDArray[np.intp], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -3,6 +3,7 @@
 Names follow OpenTelemetry's and Prometheus' conventions; no system's or service's own names are known here.
 """
 
+import json
 import re
 from enum import StrEnum
 from functools import lru_cache
@@ -76,6 +77,8 @@ _RESOURCE = frozenset(
 )
 _TRAFFIC = frozenset({"requests", "request", "ops", "rps", "qps", "throughput", "calls", "rate", "messages"})
 _SHARE = frozenset({"ratio", "share", "percent", "pct", "percentage", "utilization"})
+_LIMIT = frozenset({"max", "limit", "capacity", "size", "quota"})
+_USED = frozenset({"usage", "used", "use", "current", "active", "open", "count"})
 _PERCENT = frozenset({"percent", "pct", "percentage"})
 _MILLISECONDS = frozenset({"ms", "millis", "milliseconds"})
 
@@ -127,6 +130,16 @@ def quantile_of(name: str) -> float:
     """Return which quantile, in percent, a series of durations is by its name; 50 when it names none."""
     found = re.search(r"(?:^|[._])p(\d\d)", name)
     return float(found.group(1)) if found else 50.0
+
+
+def is_limit_of(other: SeriesKey, key: SeriesKey) -> bool:
+    """Say whether one series tells the most that another may reach: "…connections.max" of "…connections.usage", also per pool or volume."""
+    words, used = _words(other.name), _words(key.name)
+    if not words & _LIMIT or used & _LIMIT or words - _LIMIT != used - _USED:
+        return False
+    mine, told = json.loads(key.attributes), json.loads(other.attributes)
+    same_place = all(mine.get(name) == value for name, value in told.items())
+    return same_place and (other.service, other.unit) == (key.service, key.unit)
 
 
 def is_derived(key: SeriesKey) -> bool:

@@ -1,57 +1,44 @@
 """Watched series: which there are, what each is usually like, its departures and why, where it drifts, and what people say of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import isfinite
+from urllib.parse import urlencode
 
 import numpy as np
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import mark_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from incidents import baselines
-from incidents.detection import forecast, picture
-from incidents.detection.clearing import Past, clears_within
+from incidents.detection import picture
 from incidents.detection.impact import number, plain_name
-from incidents.detection.learned import Maturity
-from incidents.detection.signals import SignalKind, is_share, meaning
-from incidents.models import Anomaly, Incident, Signal, SignalVerdict
+from incidents.detection.learned import BAND_SPREADS
+from incidents.models import Incident, Signal, SignalVerdict
 from incidents.telemetry.backend import TelemetryError
+from incidents.telemetry.datamodel import SeriesKey
 from incidents.telemetry.store import HotStore
+from incidents.views.signal_forecast import forecast_of
+from incidents.views.signal_reading import Shown, departures_of, learned_of, next_stage, stages_of
 
 may_see = permission_required("incidents.view_incident", raise_exception=True)
 may_say = permission_required("incidents.respond_to_incident", raise_exception=True)
 
-MOST_LISTED, MOST_EPISODES = 200, 50
-BACK = timedelta(hours=6)
-ASKED = timedelta(minutes=10)  # "will it be over by itself within…"
-KNOWLEDGE = {
-    Maturity.NEW: "New: not judged before 30 minutes are known",
-    Maturity.USABLE: "Usable: less than a day is known",
-    Maturity.BETTER: "Better: more than a day is known, less than two weeks",
-    Maturity.FULL: "Full: two weeks or more are known",
+MOST_LISTED = 200
+_TAKEN = {
+    SignalVerdict.Verdict.EXPECTED: "departures like this one open nothing",
+    SignalVerdict.Verdict.NOT_INTERESTING: "its departures open nothing",
+    SignalVerdict.Verdict.INTERESTING: "its departures may open incidents again",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Departure:
-    """One episode as the page shows it."""
-
-    began_at: datetime
-    minutes: int
-    lasts: bool
-    why: str
-    score: float
-    incident_id: int
-    reference: str
+BACK = timedelta(hours=6)
 
 
 @may_see
@@ -80,13 +67,15 @@ def signal_page(request: HttpRequest, pk: int) -> HttpResponse:
     """Show one series: its newest hours on what is usual, its departures, its forecast, and what people said."""
     signal = get_object_or_404(Signal, pk=pk)
     now = timezone.now()
-    departures = _departures(signal, Incident.objects.visible_to(request.user), now=now)
+    shown = departures_of(signal, Incident.objects.visible_to(request.user), now=now)
     context = {
         "signal": signal,
         "title": plain_name(signal.name),
-        "knowledge": KNOWLEDGE[signal.maturity],
-        "departures": departures,
-        "clearing": _clearing(departures),
+        "stages": stages_of(signal),
+        "next_stage": next_stage(signal),
+        "departures": shown,
+        "lasting": next((one for one in shown if one.lasts), None),
+        "learned": learned_of(signal, shown),
         "verdicts": signal.verdicts.select_related("said_by")[:20],
         "tab": "signals",
     }
@@ -95,24 +84,43 @@ def signal_page(request: HttpRequest, pk: int) -> HttpResponse:
     except TelemetryError as error:
         context["gap"] = str(error)
     else:
-        context |= _drawn(signal, seen, departures, asked=request.GET.get("limit", ""))
+        asked = {name: request.GET.get(name, "") for name in ("limit", "objective")}
+        context |= {
+            "marks": _drawn(seen, shown),
+            "now_is": _now_is(signal, seen),
+            "forecast": forecast_of(signal, seen, **asked),
+        }
     return render(request, "incidents/signal.html", context)
 
 
-def _drawn(
-    signal: Signal, seen: baselines.Watched, departures: Sequence[Departure], *, asked: str
-) -> dict[str, object]:
-    begins = np.array([one.began_at.timestamp() for one in departures])
-    inside = begins[(begins >= seen.times[0]) & (begins <= seen.times[-1])]
+@may_see
+@require_GET
+@never_cache
+def signal_of(request: HttpRequest) -> HttpResponse:
+    """Go to the page of the live series that the address names; to the list where it is not watched."""
+    key = SeriesKey(*(request.GET.get(name, "")[:1000] for name in SeriesKey._fields))
+    signal = Signal.objects.filter(source=baselines.LIVE, digest=baselines.digest_of(key)).only("pk").first()
+    if signal is not None:
+        return redirect("signal-page", pk=signal.pk)
+    messages.info(request, f"{key.name} of {key.service} is not among the series watched now.")
+    return redirect(f"{reverse('signal-list')}?{urlencode({'q': key.name[:200]})}")
+
+
+def _drawn(seen: baselines.Watched, shown: Sequence[Shown]) -> str:
     marks = picture.marks(
         times=seen.times,
         values=seen.values,
         expected=seen.expected,
         spread=seen.spread,
-        alarms=np.searchsorted(seen.times, inside),
+        alarms=np.array([], dtype=np.intp),
+        stretches=[
+            (one.began_at.timestamp(), one.began_at.timestamp() + 60.0 * one.minutes)
+            for one in shown
+            if seen.times[0] <= one.began_at.timestamp() + 60.0 * one.minutes
+        ],
     )
     # Numbers and times only, made by us: nothing in it came from outside as text.
-    return {"marks": mark_safe(marks), "now_is": _now_is(signal, seen)} | _forecast(signal, seen, asked)  # noqa: S308
+    return mark_safe(marks)  # noqa: S308
 
 
 def _now_is(signal: Signal, seen: baselines.Watched) -> str:
@@ -123,84 +131,14 @@ def _now_is(signal: Signal, seen: baselines.Watched) -> str:
     last = known[-1]
     text = f"Newest minute: {number(float(seen.values[last]))}."
     if np.isfinite(seen.expected[last]):
-        wide = 3.0 * seen.spread[last]
-        text += f" Usual at this hour: {number(float(seen.expected[last] - wide))} to {number(float(seen.expected[last] + wide))}."
-    else:
-        text += " What is usual at this hour is not known yet."
+        wide = BAND_SPREADS * seen.spread[last]
+        low, high = number(float(seen.expected[last] - wide)), number(float(seen.expected[last] + wide))
+        text += f" Usual {'at this hour' if seen.by_hour[last] else 'by the hour before'}: {low} to {high}."
+        if not seen.by_hour[last]:
+            text += " What is usual at this hour of the day is not known yet."
     if signal.score is not None:
         text += f" Score {signal.score:.2f}: of departures this extreme, chance alone accounts for {1.0 - signal.score:.0%}."
     return text
-
-
-def _forecast(signal: Signal, seen: baselines.Watched, asked: str) -> dict[str, object]:
-    limit = _limit(signal, asked)
-    if limit is None:
-        return {"limit": ""}
-    said = forecast.forecast(seen.times, seen.values, limit=limit)
-    if said is None:
-        text = f"In the last six hours it does not drift to {number(limit)}."
-    else:
-        latest = "or never" if said.latest_seconds is None else f"at the latest in {_span(said.latest_seconds)}"
-        text = (
-            f"Reaches {number(limit)} in {_span(said.likely_seconds)} by its trend;"
-            f" at the earliest in {_span(said.earliest_seconds)}, {latest}."
-        )
-    return {"limit": f"{limit:g}", "forecast": text}
-
-
-def _limit(signal: Signal, asked: str) -> float | None:
-    """Return what the forecast is about: what the reader asks for, else the whole of a share that is used up."""
-    try:
-        limit = float(asked)
-    except ValueError:
-        limit = float("nan")
-    if isfinite(limit):
-        return limit
-    read_as = meaning(signal.name, signal.unit)
-    if read_as and read_as.kind is SignalKind.RESOURCE and is_share(signal.key):
-        return 1.0 / read_as.factor
-    return None
-
-
-def _span(seconds: float) -> str:
-    return f"{seconds / 3600.0:.1f} h" if seconds >= 3600.0 else f"{max(seconds / 60.0, 1.0):.0f} min"
-
-
-def _departures(signal: Signal, incidents: QuerySet[Incident], *, now: datetime) -> list[Departure]:
-    rows = (
-        Anomaly.objects.filter(
-            incident__in=incidents,
-            incident__source=baselines.LIVE,
-            service=signal.service,
-            name=signal.name,
-            attributes=signal.attributes,
-        )
-        .select_related("incident")
-        .order_by("-started_at")[:MOST_EPISODES]
-    )
-    return [
-        Departure(
-            began_at=row.started_at,
-            minutes=max(round(((row.ended_at or now) - row.started_at).total_seconds() / 60.0), 1),
-            lasts=row.ended_at is None,
-            why=f"{row.direction} to {number(row.peak)}, in the hour before {number(row.usual_low)} to {number(row.usual_high)}: {row.score:.0f} usual spreads away",
-            score=row.score,
-            incident_id=row.incident_id,
-            reference=row.incident.reference,
-        )
-        for row in rows
-    ]
-
-
-def _clearing(departures: Sequence[Departure]) -> str:
-    """Say how probably the departure that lasts is soon over, "" while there is none."""
-    lasting = next((one for one in departures if one.lasts), None)
-    if lasting is None:
-        return ""
-    past = [Past(timedelta(minutes=one.minutes), not one.lasts) for one in departures if one is not lasting]
-    said = clears_within(ASKED, lasted=timedelta(minutes=lasting.minutes), past=past)
-    known = f"{said.known} earlier ones that lasted as long" if said.known else "how departures last in general"
-    return f"Over by itself within ten minutes: {said.share:.0%} (95 % interval {said.low:.0%} to {said.high:.0%}), by {known}."
 
 
 @may_say
@@ -220,5 +158,7 @@ def signal_verdict(request: HttpRequest, pk: int) -> HttpResponse:
     if said is not None and not (isfinite(said) and said >= 0.0):
         said = None
     baselines.say(signal.pk, verdict=verdict, score=said, by=request.user.pk, now=timezone.now())
-    messages.success(request, "Taken in: it holds from the next look on.")
+    messages.success(
+        request, f"Taken in, and it holds from the next look on: {_TAKEN[SignalVerdict.Verdict(verdict)]}."
+    )
     return redirect("signal-page", pk=pk)

@@ -5,6 +5,7 @@ from incidents.detection.signals import (
     Meaning,
     SignalKind,
     from_scale,
+    is_limit_of,
     is_share,
     meaning,
     quantile_of,
@@ -60,3 +61,20 @@ def test_quantiles_and_shares_are_read_from_names() -> None:
     assert (quantile_of("latency_p99_s"), quantile_of("duration_p50"), quantile_of("latency_avg")) == (99.0, 50.0, 50.0)
     assert is_share(SeriesKey("a", "cpu_usage_pct"))
     assert not is_share(SeriesKey("a", "cpu_usage_millicores"))
+
+
+@pytest.mark.parametrize(
+    ("name", "other", "attributes", "is_limit"),
+    [
+        ("db.client.connections.usage", "db.client.connections.max", '{"pool":"a"}', True),
+        ("system.filesystem.usage", "system.filesystem.limit", "{}", True),
+        ("process_open_fds", "process_max_fds", "{}", True),
+        ("db.client.connections.usage", "db.client.connections.max", '{"pool":"b"}', False),
+        ("db.client.connections.usage", "container.memory.limit", "{}", False),
+        ("db.client.connections.max", "db.client.connections.max", "{}", False),
+    ],
+)
+def test_a_limit_is_known_by_its_name_and_place(name: str, other: str, attributes: str, is_limit: bool) -> None:
+    key = SeriesKey("payments", name, '{"pool":"a","state":"used"}', "{connection}")
+    assert is_limit_of(SeriesKey("payments", other, attributes, "{connection}"), key) == is_limit
+    assert not is_limit_of(SeriesKey("checkout", other, attributes, "{connection}"), key)
