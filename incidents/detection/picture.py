@@ -84,7 +84,7 @@ def marks(
             f'<path class="alarm" d="M{at:.1f} {TOP}V{HEIGHT - BOTTOM}"><title>{_stamp(times[alarm])}</title></path>'
         )
     parts += [
-        f'<text x="4" y="{TOP + 5}">{top:.4g}</text><text x="4" y="{HEIGHT - BOTTOM}">{bottom:.4g}</text>',
+        f'<text x="4" y="{TOP + 5}">{top:.3g}</text><text x="4" y="{HEIGHT - BOTTOM}">{bottom:.3g}</text>',
         f'<text x="{LEFT}" y="{HEIGHT - 8}">{_stamp(times.min())}</text>',
         f'<text x="{WIDTH - 10}" y="{HEIGHT - 8}" text-anchor="end">{_stamp(times.max())}</text>',
     ]

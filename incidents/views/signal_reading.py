@@ -108,7 +108,7 @@ def _departure(signal: Signal, row: Departure, part: Anomaly | None, *, now: dat
     elif row.silent_reason:
         outcome = f"Opened nothing: {row.silent_reason}"
     else:
-        outcome = "Opened nothing: it harmed no requests by itself" if not lasts else ""
+        outcome = "" if lasts else "Opened nothing by itself"
     transience = Transience(row.transience)
     return Shown(
         began_at=row.began_at,
