@@ -11,7 +11,7 @@ from copilot.evidence.wording import joined
 from copilot.llm import prompts
 from copilot.llm.plain_text import clean
 from copilot.llm.prompts import Prompt, PromptBudget, estimate_tokens
-from copilot.llm.redaction import redact
+from copilot.llm.redaction import masked, redact
 
 FIRST_QUESTION = "What happened, what is the most likely cause, and which evidence speaks for it?"
 PROMPT = "answer"  # its folder in templates/prompts
@@ -59,6 +59,8 @@ def write(
     told = [item.id for item in chosen]
     further = [item for id_ in focus.relevant if id_ not in told and (item := bundle.get(id_)) is not None]
     # A question that code has recognised stands alone; beside it an earlier one leads a small model astray.
+    # Masked before anything is cut or put on one line: half a secret has no form any more.
+    history = [Turn(masked(turn.question, mask=mask), masked(turn.answer, mask=mask)) for turn in history]
     earlier = history if focus.about is About.OTHER or budget.tail >= ROOM_TO_TALK else ()
     for beside in _fillings(earlier, further[:MOST_FURTHER]):
         user = _user(question, bundle=bundle, focus=focus, beside=beside, seen=told, version=budget.version)

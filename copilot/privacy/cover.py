@@ -10,4 +10,4 @@ def cover(text: str, pseudonyms: Pseudonyms) -> str:
 
     Raises HidingFailed.
     """
-    return pseudonyms.hide(encoded.mask(mask(text), mask_plain=mask))
+    return pseudonyms.hide(encoded.mask(text, mask_plain=mask))

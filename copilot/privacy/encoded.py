@@ -6,25 +6,31 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from incidents.intake.key_formats import KEY
+from incidents.intake.key_formats import JWT, KEY, MARKED
 
 MASKED = "[encoded secret]"
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{24,4000}={0,2}")
 _PERCENT = re.compile(r"[\w.~!*'();:@&=+$,/?#\[\]-]*(?:%[0-9A-Fa-f]{2}[\w.~!*'();:@&=+$,/?#\[\]-]*)+")
 # A line's end, as it is or as it is written inside JSON, with what quotes or joins the two halves.
 _BREAK = re.compile(r"[\"']?\s?[\\+]?\s*(?:\r?\n|\\r?\\n|\\n)\s*[\"']?")
+# What is left of a key whose first half was masked where its line was read alone: a line that is nothing but letters and digits.
+_REST = re.compile(
+    rf"(\[(?:key|token|masked|encoded secret)\])({_BREAK.pattern})(?=[\w+/=.-]*\d)(?=[\w+/=.-]*[A-Za-z])[\w+/=.-]{{8,}}(?=[\"']?\s*(?:\r?\n|\\n|$))"
+)
+_FORMS = (KEY, JWT, *(pattern for _, pattern in MARKED))
 _KEY_PART = re.compile(r"[A-Za-z0-9+/_=.-]{4,}")
 _PRINTABLE = re.compile(r"[\x20-\x7e\s]+")
-_NESTED = 2  # base64 in base64
+_NESTED = 2  # base64 in base64, percent-encoding in percent-encoding
 
 
 def mask(text: str, *, mask_plain: Callable[[str], str]) -> str:
-    """Return the text with encoded secrets replaced; what counts as one is what `mask_plain` changes once it is decoded."""
-    text = _over_lines(text)
+    """Return the text masked by `mask_plain`, and encoded secrets too; what counts as one is what `mask_plain` changes once it is decoded."""
+    # Before anything else: a key of which the first half is masked already is none any more.
+    text = mask_plain(_over_lines(text))
     text = _BASE64.sub(lambda run: MASKED if _in_base64(run.group(), mask_plain) else run.group(), text)
     if "%" in text:
         text = _PERCENT.sub(lambda run: _in_percent(run.group(), mask_plain), text)
-    return text
+    return _REST.sub(rf"\1\2{MASKED}", text)
 
 
 def _in_base64(run: str, mask_plain: Callable[[str], str], depth: int = 1) -> bool:
@@ -44,10 +50,14 @@ def _in_base64(run: str, mask_plain: Callable[[str], str], depth: int = 1) -> bo
 
 
 def _in_percent(run: str, mask_plain: Callable[[str], str]) -> str:
-    plain = unquote(run)
-    masked = mask_plain(plain)
+    plain = run
+    for _ in range(_NESTED):
+        plain = unquote(plain)
+        masked = mask_plain(plain)
+        if masked != plain:
+            return masked
     # What decoding alone makes visible is masked; where nothing is, the text stays as it was written.
-    return run if masked == plain else masked
+    return run
 
 
 def _over_lines(text: str) -> str:
@@ -60,7 +70,7 @@ def _over_lines(text: str) -> str:
         if not before or after is None:
             continue
         joined = before[-1] + after.group()
-        key = KEY.search(joined)
+        key = next((found for form in _FORMS if (found := form.search(joined))), None)
         if key is not None and key.start() < len(before[-1]) < key.end():
             begin = broken.start() - len(before[-1]) + key.start()
             end = broken.end() + key.end() - len(before[-1])

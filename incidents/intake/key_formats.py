@@ -6,6 +6,8 @@ from collections.abc import Sequence
 # One service a line: what its keys begin with and what follows. Beginnings tell them from any other text; the lengths are least ones.
 KEY_FORMATS: Sequence[str] = (
     r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}",  # AWS
+    r"LTAI[A-Za-z0-9]{16,}",  # Alibaba
+    r"AKID[A-Za-z0-9]{32}",  # Tencent
     r"gh[opsru]_[A-Za-z0-9]{30,}",  # GitHub
     r"github_pat_\w{20,}",
     r"gl(?:pat|dt|rt|cbt|ptt|ft|imt|agent|soat)-[\w-]{20,}",  # GitLab
@@ -18,6 +20,10 @@ KEY_FORMATS: Sequence[str] = (
     r"AIza[\w-]{35}",  # Google
     r"ya29\.[\w-]{20,}",
     r"GOCSPX-[\w-]{24,}",
+    r"1//0[\w-]{40,}",
+    r"access_token\$(?:production|sandbox)\$[0-9a-z]{16}\$[0-9a-f]{32}",  # Braintree
+    r"EAAA[\w-]{50,}",  # Square
+    r"rzp_(?:live|test)_\w{14}",  # Razorpay
     r"npm_[A-Za-z0-9]{36}",
     r"pypi-[\w-]{20,}",
     r"SG\.[\w-]{16,}\.[\w-]{16,}",  # SendGrid
@@ -35,7 +41,7 @@ KEY_FORMATS: Sequence[str] = (
     r"dt0[a-z]\d\d\.[A-Z0-9]{24}\.[A-Z0-9]{64}",  # Dynatrace
     r"lin_api_[A-Za-z0-9]{40}",  # Linear
     r"ntn_[A-Za-z0-9]{40,}",  # Notion
-    r"AT[AC]TT3[\w=-]{40,}",  # Atlassian
+    r"AT[AC]TT3[\w=-]{40,}|ATBB[A-Za-z0-9]{24,}",  # Atlassian
     r"pat[A-Za-z0-9]{14}\.[a-f0-9]{64}",  # Airtable
     r"dp\.(?:pt|st|ct|sa)\.[\w.]{40,}",  # Doppler
     r"pscale_(?:pw|tkn|oauth)_[\w.-]{32,}",  # PlanetScale
@@ -78,14 +84,16 @@ KEY_FORMATS: Sequence[str] = (
 MARKED_KEYS: Sequence[tuple[str, str]] = (
     ("hooks.slack.com", r"(?<=hooks\.slack\.com/services/)T[A-Z0-9]{6,}/B[A-Z0-9]{6,}/\w{20,}"),
     ("api/webhooks/", r"(?<=/api/webhooks/)\d{17,20}/[\w-]{60,}"),  # Discord
+    (".", r"\b[MNO][A-Za-z0-9]{23,25}\.[\w-]{6}\.[\w-]{27,}"),  # Discord, of a bot
     (".atlasv1.", r"\b\w{14}\.atlasv1\.[\w-]{60,}"),  # Terraform
     ("-us", r"\b[0-9a-f]{32}-us\d{1,2}\b"),  # Mailchimp
     (":aa", r"\b\d{8,10}:AA[\w-]{33}"),  # Telegram
     ("q~", r"(?<![\w~.-])[\w~.-]{3}\dQ~[\w~.-]{31,34}"),  # Azure application
 )
+JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?")  # RFC 7519, of a JSON header
 # The first two characters of the formats above. That one of them stands there is seen much faster than that none of the formats does.
 _BEGINNINGS = (
-    "AK AS AB AC AI AT AG gh gi gl gs xo xa sk rk pk wh ya GO np py SG hf do hv SK ke sh sq da NR sn dt li nt pa dp ps PM pu ru ci "
+    "LT 1/ ac EA rz AK AS AB AC AI AT AG gh gi gl gs xo xa sk rk pk wh ya GO np py SG hf do hv SK ke sh sq da NR sn dt li nt pa dp ps PM pu ru ci "
     "CL FL sb r8 pp ls ph dc ts HR nf ai EZ sg pn rd tf CF fm ic du fi v1 sl se"
 )
 _PAIRS = {pair[0]: "".join(p[1] for p in _BEGINNINGS.split() if p[0] == pair[0]) for pair in _BEGINNINGS.split()}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from incidents.intake.key_formats import mask_keys
+from incidents.intake.key_formats import JWT, mask_keys
 
 
 def mask(text: str) -> str:
@@ -29,11 +29,12 @@ def mask(text: str) -> str:
 
 
 class Rule(NamedTuple):
-    """Applied only to texts that hold one of `hints` (in lower case): most texts hold none, and a substring is found fast."""
+    """Applied only to texts that hold one of `hints` and one of `also` (in lower case): most hold none, and a substring is found fast."""
 
     hints: Sequence[str]
     pattern: re.Pattern[str]
     replacement: str | Callable[[re.Match[str]], str]
+    also: Sequence[str] = ("",)
 
 
 # First digits and lengths of the card networks (ISO/IEC 7812 issuer ranges), to tell a card from any long number.
@@ -56,7 +57,8 @@ def _card(match: re.Match[str]) -> str:
 
 # A name that announces a secret; then come quotes, a separator, and the value.
 ANNOUNCED = (
-    r"(?:authorization|pass(?:word|wd|phrase)|(?<![a-z])pwd|secret|credentials?|(?:api|access|private|secret|account|shared)[-_. ]?key"
+    r"(?:authorization|pass(?:word|wd|phrase)|(?<![a-z])pwd|bind[-_.]?pw|secret(?:[-_.]?key(?:[-_.]?base)?)?|credentials?"
+    r"|access[-_. ]?key(?:[-_. ]?id)?|(?:api|app|auth|private|account|shared|master|signing|encryption)[-_. ]?key"
     r"|token|session[-_.]?id|(?<![a-z])sig(?:nature)?)"
 )
 QUOTED = r"(?P<quote>\\?[\"'])(?:(?!(?P=quote))(?:\\.|[^\\\n]))*(?P=quote)?"
@@ -68,6 +70,106 @@ def _keep_quotes(match: re.Match[str]) -> str:
     return f"{match[1]}{quote}[masked]{quote}"
 
 
+NAMES = (
+    "author",
+    "pass",
+    "pwd",
+    "secret",
+    "credential",
+    "key",
+    "token",
+    "session",
+    "sig",
+)  # in whatever announces a secret
+# Where no separator stands between the name and its value.
+ELSEWHERE: Sequence[Rule] = (
+    # <password>…</password>, and --password … on a command line.
+    Rule(
+        NAMES,
+        re.compile(
+            rf"(<(?:[\w:.-]{{0,40}}?){ANNOUNCED}[\w.-]{{0,20}}>)(?!\[masked\])[^<>]{{1,500}}(?=</)", re.IGNORECASE
+        ),
+        r"\1[masked]",
+        ("</",),
+    ),
+    Rule(
+        NAMES,
+        re.compile(rf"(--[\w.-]{{0,40}}?{ANNOUNCED}\d{{0,2}} )(?!-)(?:{QUOTED}|{BARE})", re.IGNORECASE),
+        _keep_quotes,
+        ("--",),
+    ),
+    # A container's environment: name: DB_PASSWORD, value: …; and ["password", "…"].
+    Rule(
+        NAMES,
+        re.compile(
+            rf"(name\\?[\"']?\s*[:=]\s*\\?[\"']?[\w.-]{{0,60}}?{ANNOUNCED}\d{{0,2}}\\?[\"']?(?:[\s,]|\\[rn]){{1,20}}-?\\?[\"']?value\\?[\"']?\s{{0,3}}[:=]\s{{0,3}})"
+            rf"(?:{QUOTED}|{BARE})",
+            re.IGNORECASE,
+        ),
+        _keep_quotes,
+        ("value",),
+    ),
+    Rule(
+        NAMES,
+        re.compile(rf"([\[(]b?\\?[\"'][\w.-]{{0,60}}?{ANNOUNCED}\d{{0,2}}\\?[\"'],\s{{0,3}}b?){QUOTED}", re.IGNORECASE),
+        _keep_quotes,
+        ('",', "',"),
+    ),
+    Rule(
+        NAMES,
+        re.compile(
+            rf"(name=\"[\w.-]{{0,60}}?{ANNOUNCED}\d{{0,2}}\"(?:\r?\n|\\r\\n|\\n){{2}})(?!\[masked)[^\r\n\\]{{1,2000}}",
+            re.IGNORECASE,
+        ),
+        r"\1[masked]",
+        ("form-data",),
+    ),
+    Rule(
+        NAMES,
+        re.compile(rf"(\bENV \w{{0,60}}?{ANNOUNCED}\d{{0,2}} )(?:{QUOTED}|{BARE})", re.IGNORECASE),
+        _keep_quotes,
+        ("env ",),
+    ),
+    # Commands that take a password without naming it.
+    Rule(
+        ("curl", "wget"),
+        re.compile(r"(\s(?:-u|--user)[ =]?[^\s:'\"]{1,60}:)(?!\[masked)[^\s'\"]{1,200}"),
+        r"\1[masked]",
+        (" -u", "--user"),
+    ),
+    Rule(
+        ("pass", "mysql", "mariadb", "redis-cli", " login"),
+        re.compile(
+            r"(\b(?:sshpass|mysql\w*|mariadb\w*|redis-cli|(?:docker|podman|helm registry|az acr) login)\b[^|;\n]{0,200}?\s-[pa] ?)(?![-\[\s])\S{3,200}"
+        ),
+        r"\1[masked]",
+        (" -p", " -a"),
+    ),
+    Rule(("-pass",), re.compile(r"(-pass(?:in|out)?[ =]pass:)(?!\[masked)\S{1,200}"), r"\1[masked]"),
+    Rule(
+        ("requirepass", "masterauth"),
+        re.compile(r"((?:requirepass|masterauth)\s+)(?!\[masked)\S{1,200}", re.IGNORECASE),
+        r"\1[masked]",
+    ),
+    Rule(
+        ("identified by", "password"),
+        re.compile(rf"((?:identified by|password)(?: was| is)?\s){QUOTED}", re.IGNORECASE),
+        _keep_quotes,
+        ("'", '"'),
+    ),
+    # In prose, what has letters and digits after such a word is one.
+    Rule(
+        ("password", "passphrase", "community"),
+        re.compile(
+            r"((?:password|passphrase|community string)(?: was| is)?\s)(?=[^\s\d]*\d)(?=[^\sA-Za-z]*[A-Za-z])(?![\"'\[])[^\s,;]{6,200}",
+            re.IGNORECASE,
+        ),
+        r"\1[masked]",
+    ),
+    # A key as the user of an address.
+    Rule(("://",), re.compile(r"(?<=://)(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{20,200}(?=[:@])"), "[masked]"),
+)
+
 RULES: Sequence[Rule] = (
     Rule(
         ("private key",),
@@ -77,7 +179,7 @@ RULES: Sequence[Rule] = (
         "[private key]",
     ),
     Rule(("cookie",), re.compile(r"(cookie[\"']?\s*+[:=]\s*+)(?!\[masked)[^\r\n\"']+", re.IGNORECASE), r"\1[masked]"),
-    Rule(("eyj",), re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?"), "[token]"),
+    Rule(("eyj",), JWT, "[token]"),
     Rule(
         ("bearer ", "basic ", "digest ", "token "),
         # A digit, a capital after a small letter, or padding tells a credential from prose such as "basic authentication".
@@ -88,12 +190,13 @@ RULES: Sequence[Rule] = (
     ),
     Rule(("://",), re.compile(r"(?<=://)([^\s/:@\"'<>]{0,100}):(?!\[masked\]@)[^\s/\"'<>]{1,300}@"), r"\1:[masked]@"),
     Rule(
-        ("author", "pass", "pwd", "secret", "credential", "key", "token", "session", "sig"),
+        NAMES,
         re.compile(
-            rf"({ANNOUNCED}\d{{0,2}}(?:\\?[\"'])?\s{{0,3}}(?:=>|[=:])\s{{0,3}}+)(?:{QUOTED}|{BARE})", re.IGNORECASE
+            rf"({ANNOUNCED}\d{{0,2}}(?:\\?[\"'])?\s{{0,40}}+(?:=>|[=:])\s{{0,3}}+)(?:{QUOTED}|{BARE})", re.IGNORECASE
         ),
         _keep_quotes,
     ),
+    *ELSEWHERE,
     # A node of a cluster (rabbit@broker-0.brokers.svc.cluster.local) is no person.
     Rule(
         ("@",),
@@ -119,7 +222,19 @@ SHORT = 40  # characters
 
 
 def _apply_rules(text: str, lowered: str) -> str:
-    for hints, pattern, replacement in RULES:
-        if any(hint in lowered for hint in hints):
+    held: dict[str, bool] = {}
+    for hints, pattern, replacement, also in RULES:
+        if _holds(hints, lowered, held) and _holds(also, lowered, held):
             text = pattern.sub(replacement, text)
     return text
+
+
+def _holds(hints: Sequence[str], lowered: str, held: dict[str, bool]) -> bool:
+    """Return whether the text holds one of the hints; `held` remembers what was looked for."""
+    for hint in hints:
+        found = held.get(hint)
+        if found is None:
+            found = held[hint] = hint in lowered
+        if found:
+            return True
+    return False

@@ -45,7 +45,9 @@ _INTERNAL = [
     )
 ]
 # Four numbers with dots are a version more often than an address where one of these stands before them.
-_VERSION_BEFORE = re.compile(r"(?:version|release|ver|rev|[a-z]+/|\bv|[<>=~^]=?|[a-z]-)\s?$", re.IGNORECASE)
+_VERSION_BEFORE = re.compile(
+    r"(?:(?:version|release|ver|rev)[\"':= ]{0,4}|[a-z]+/|\bv|[<>=~^]=|[~^]|[a-z]-)\s?$", re.IGNORECASE
+)
 
 
 def _is_public(match: re.Match[str]) -> bool:
@@ -88,15 +90,15 @@ def _is_nir(match: re.Match[str]) -> bool:
     return 97 - int(digits[:13]) % 97 == int(digits[13:])
 
 
-_AT, _DIGITS, _DOTTED = re.compile("@|%40"), re.compile(r"\d{3}"), re.compile(r"\d\.\d|:[0-9A-Fa-f]{0,4}:")
-_IS = r"(?:\\?[\"'])?\s{0,3}(?:=>|[=:])\s{0,3}(?:\\?[\"'])?"
+_AT, _DIGITS, _DOTTED = re.compile("@|%40"), re.compile(r"\d{3}|\+\d"), re.compile(r"\d\.\d|:[0-9A-Fa-f]{0,4}:")
+_IS = r"(?:\\?[\"'])?\s{0,3}(?:=>|[=:>])\s{0,3}(?:\\?[\"'])?"
 _NAMED = re.compile(
-    r"name|customer|holder|patient|passenger|recipient|contact|street|address|birth|dob|tax|ssn|ident|passport|pesel|bsn|phone|mobile|msisdn|tel|fax|licen[cs]e|insurance|steuer|cpf",
+    r"name|customer|holder|patient|passenger|recipient|contact|street|address|birth|dob|tax|ssn|ident|passport|social|national|pesel|bsn|phone|mobile|msisdn|tel|fax|licen[cs]e|insurance|steuer|cpf",
     re.IGNORECASE,
 )
 _PERSON = (
     r"(?:first|last|full|given|family|sur|middle|maiden|customer|patient|passenger|recipient|holder|contact|employee|buyer|billing|shipping)"
-    r"[-_. ]?name|surname|card[-_. ]?holder|account[-_. ]?holder|name[-_. ]on[-_. ]card"
+    r"[-_. ]?name|surname|(?:card|account)[-_. ]?holder(?:[-_. ]?name)?|name[-_. ]on[-_. ]card"
 )
 _WORD = r"[^\W\d_][\w'’.-]*+(?!\s?[=:/(])"
 _A_NAME = rf"{_WORD}(?: (?!(?:and|or|has|was|is|with|from|at|in|on|for|to|not)\b){_WORD}){{0,3}}"
@@ -104,7 +106,7 @@ _FORMATS: Sequence[_Format] = (
     _Format("email", _AT, re.compile(r"(?P<v>[A-Za-z0-9._%+'-]{1,64}(?:@|%40)(?![\w.-]{1,200}\.svc\.cluster\.local\b)(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24})\b")),
     _Format("iban", _DIGITS, re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b"), _is_iban),
     _Format("name", _NAMED, re.compile(rf"\b(?i:{_PERSON}){_IS}(?P<v>{_A_NAME})")),
-    _Format("address", _NAMED, re.compile(rf"(?i:\b(?:street(?:[-_. ]?(?:address|name))?|address[-_. ]?line[-_. ]?\d?|(?:home|billing|shipping|postal|delivery)[-_. ]?address)){_IS}(?P<v>(?=[^\"'\n;&|]*[A-Za-z])[^\"'\n;&|={{}}\[\]‹]{{4,100}})")),
+    _Format("address", _NAMED, re.compile(rf"(?i:\b(?:street(?:[-_. ]?(?:address|name))?|address[-_. ]?line[-_. ]?\d?|(?:home|billing|shipping|postal|delivery)[-_. ]?address)){_IS}(?P<v>(?=[^\"'\n;&|]*[A-Za-z])[^\"'\n;&|={{}}\[\]‹<>]{{4,100}})")),
     _Format("birth", _NAMED, re.compile(rf"(?i:\b(?:dob|birth[-_. ]?da(?:te|y)|date[-_. ]of[-_. ]birth|born)){_IS}(?P<v>\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}})")),
     _Format("id", _NAMED, re.compile(rf"(?i:\b(?:ssn|social[-_. ]security(?:[-_. ](?:number|no))?|nino|national[-_. ]?(?:id|insurance)(?:[-_. ](?:number|no))?|(?:id|identity)[-_. ]card(?:[-_. ](?:number|no))?|tax[-_. ]?(?:id|number|payer[-_. ]id)|steuer[-_. ]?id(?:nr)?|passport(?:[-_. ]?(?:number|no|id))?|pesel|bsn|cpf|driver'?s?[-_. ]?licen[cs]e(?:[-_. ]?(?:number|no))?)){_IS}(?P<v>(?=[^\s\"',;&]*\d)[A-Z0-9][A-Z0-9 ./-]{{4,20}}[A-Z0-9])")),
     _Format("phone", _NAMED, re.compile(rf"(?i:\b(?:(?:tele)?phone|mobile|cell|msisdn|tel|fax)(?:[-_. ]?(?:number|no|nr))?){_IS}(?P<v>\+?\(?\d[\d ()./-]{{5,20}}\d)"), _is_announced_phone),

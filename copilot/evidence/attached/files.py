@@ -3,7 +3,7 @@
 import json
 import re
 import zlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -12,6 +12,11 @@ MOST_LINES = 300_000
 MOST_CHARACTERS = 4_000  # of a line
 MOST_LINE_LENGTH_TO_LAY_OUT = 2_000_000  # of a JSON document written on one line
 _GZIP = b"\x1f\x8b"
+MOST_KEY_LINES = 200
+_KEY_BEGINS, _KEY_ENDS = (
+    re.compile(rf"-----{word} [A-Z ]{{0,30}}PRIVATE KEY( BLOCK)?-----") for word in ("BEGIN", "END")
+)
+_KEY_LINE = re.compile(r"[\s|>\"']*(?:[A-Za-z0-9+/=]{4,}|(?:Proc-Type|DEK-Info|Version|Comment):.*)[\s\"',]*")
 _ESCAPE_CODES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -51,8 +56,21 @@ def read(name: str, content: bytes, *, mask: Callable[[str], str]) -> AttachedFi
         lines = lines[-MOST_LINES:]
     if any(len(line) > MOST_CHARACTERS for line in lines):
         notes.append(f"lines of {name} longer than {MOST_CHARACTERS:,} characters were cut")
-    kept = tuple(mask(_ESCAPE_CODES.sub("", line[:MOST_CHARACTERS])) for line in lines)
+    kept = tuple(_masked(lines, mask=mask))
     return AttachedFile(name, kept, "; ".join(notes))
+
+
+def _masked(lines: list[str], *, mask: Callable[[str], str]) -> Iterator[str]:
+    """Yield each line masked; those of a private key are one by one nothing that could be known for a part of it."""
+    in_key = 0
+    for line in lines:
+        text = _ESCAPE_CODES.sub("", line[:MOST_CHARACTERS])
+        if in_key and not _KEY_ENDS.search(text) and (_KEY_LINE.fullmatch(text) or not text.strip()):
+            in_key -= 1
+            yield "[private key]"
+            continue
+        in_key = MOST_KEY_LINES if _KEY_BEGINS.search(text) else 0
+        yield mask(text)
 
 
 def free_name(name: str, taken: Collection[str]) -> str:

