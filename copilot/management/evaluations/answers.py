@@ -53,7 +53,8 @@ class Case:
 class Result:
     """One case by one arm. `right`: the leading verdict and the supported sentences name the cause, and say what had to be said.
 
-    `usd` is None when a price is not known.
+    `supported` and `sentences` count what the arm itself wrote: of a model, not what code had said before it. `usd` is None when a price
+    is not known.
     """
 
     case: str
@@ -102,7 +103,7 @@ def run(options: dict[str, Any], *, write: Callable[[str], object]) -> None:
             if options["out"]:
                 _keep(options["out"] / re.sub(r"[^\w.-]+", "-", name), case, answer)
         table.append(_total(name, results))
-    write(f"\n{'arm':44} {'right':>7} {'supported':>12} {'calls':>5} {'tokens in/out':>15} {'seconds':>8} {'money':>8}")
+    write(f"\n{'arm':40} {'right':>7} {'no answer':>9} {'supported':>12} {'calls':>5} {'tokens in/out':>15} {'seconds':>8} {'money':>8}")
     for row in table:
         write(row)
 
@@ -134,12 +135,13 @@ def answer_case(case: Case, model: ChatModel | None) -> tuple[Result, Answer]:
     )
     seconds = time.perf_counter() - began
     supported = [claim.text for claim in answer.claims if claim.verdict is Verdict.SUPPORTED]
+    own = [claim for claim in answer.claims if claim.by_model or model is None]
     costs = [cost_usd(call) for call in answer.calls]
     return Result(
         case=case.name,
         right=_is_right(case.truth, bundle, supported),
-        supported=len(supported),
-        sentences=len(answer.claims),
+        supported=sum(claim.verdict is Verdict.SUPPORTED for claim in own),
+        sentences=len(own),
         calls=len(answer.calls),
         prompt_tokens=sum(call.prompt_tokens for call in answer.calls),
         output_tokens=sum(call.output_tokens for call in answer.calls),
@@ -203,6 +205,6 @@ def _total(arm: str, results: list[Result]) -> str:
     money = "unknown" if usd is None else f"${usd:.4f}"
     right = f"{sum(r.right for r in results)} of {len(results)}"
     return (
-        f"{arm[:44]:44} {right:>7} {share:>12} {sum(r.calls for r in results):5} {tokens:>15}"
+        f"{arm[:40]:40} {right:>7} {sum(not r.sentences for r in results):9} {share:>12} {sum(r.calls for r in results):5} {tokens:>15}"
         f" {sum(r.seconds for r in results):8.1f} {money:>8}"
     )

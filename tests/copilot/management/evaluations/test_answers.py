@@ -40,6 +40,7 @@ def test_a_model_stands_beside_code_alone(settings: Settings, tmp_path: Path) ->
     assert model.startswith("fake at 127.0.0.1")
     assert "unknown" in model, "the price of an unheard-of model is not known"
     assert "5,400/240" in model
+    assert "0/6 0%" in model, "only what the model wrote counts"
     assert len(asked) == 6
     assert "Begin with the mechanism" in asked[0]["messages"][0]["content"]
     kept = json.loads(next(tmp_path.glob("fake-*/cpu-hog.json")).read_text())
