@@ -25,6 +25,8 @@ MOST_CLAIMS = 6  # of the model's; the schema asks for fewer, not every server o
 MOST_CHARACTERS = 400  # of a sentence
 NO_ANSWER = "The model gave no answer."
 _SENTENCE_END = re.compile(r"(?<=[.!?]) ")
+LONGEST_WORD = 12  # that a cut may have left out
+FEWEST_WORDS = 3  # of a sentence; a small model now and then writes a word alone
 SAME = 0.85  # of a sentence's words are in one that is already there: it says nothing new
 
 
@@ -75,7 +77,7 @@ class Draft:
     def add_raw(self, raw: RawClaim) -> None:
         """Check a sentence of the model and add it, unless an earlier one says the same."""
         text = _whole_sentences(said_by_model(raw.text, limit=MOST_CHARACTERS))
-        if text and not _repeats(text, [shown.text for shown in self.claims]):
+        if len(text.split()) >= FEWEST_WORDS and not _repeats(text, [shown.text for shown in self.claims]):
             self.add(replace(verification.check(text, raw.cites, self.bundle), by_model=True))
 
     def rewind(self, length: int) -> None:
@@ -218,7 +220,8 @@ def _repeats(text: str, shown: Sequence[str]) -> bool:
 
 def _whole_sentences(text: str) -> str:
     """Return a text without what its greatest length left of a last sentence, and each of its sentences once."""
-    is_cut = len(text) >= LONGEST_SENTENCE and not text.endswith((".", "!", "?", "”", "…"))
+    # What was cut between two words is a little shorter than the greatest length.
+    is_cut = len(text) >= LONGEST_SENTENCE - LONGEST_WORD and not text.endswith((".", "!", "?", "”", "…"))
     *whole, last = dict.fromkeys(_SENTENCE_END.split(text))
     if is_cut and whole:
         return " ".join(whole)

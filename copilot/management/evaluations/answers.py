@@ -103,7 +103,9 @@ def run(options: dict[str, Any], *, write: Callable[[str], object]) -> None:
             if options["out"]:
                 _keep(options["out"] / re.sub(r"[^\w.-]+", "-", name), case, answer)
         table.append(_total(name, results))
-    write(f"\n{'arm':40} {'right':>7} {'no answer':>9} {'supported':>12} {'calls':>5} {'tokens in/out':>15} {'seconds':>8} {'money':>8}")
+    write(
+        f"\n{'arm':40} {'right':>7} {'no answer':>9} {'supported':>12} {'calls':>5} {'tokens in/out':>15} {'seconds':>8} {'money':>8}"
+    )
     for row in table:
         write(row)
 

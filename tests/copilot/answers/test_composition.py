@@ -172,10 +172,15 @@ def test_a_flood_of_claims_is_bounded() -> None:
         ("checkout waits " * 16 + "for", "checkout waits " * 15 + "checkout waits …"),
         (f"{SLOW[0]} {SLOW[0]} {SLOW[0]} {SLOW[0]} {SLOW[0]}"[:240], SLOW[0]),
         (f"{'checkout waits ' * 16}and ends.", f"{'checkout waits ' * 16}and ends."),
+        (f"{SLOW[0]} {'It failed ' * 30}"[:234], SLOW[0]),
     ],
 )
 def test_a_sentence_that_was_cut_at_the_longest_is_not_shown_as_whole(text: str, shown: str) -> None:
     assert ask(ScriptedModel([[reply((text, "E1"))]])).claims[0].text == shown
+
+
+def test_a_word_alone_is_no_sentence() -> None:
+    assert ask(ScriptedModel([[reply(("logged", "E3"), FULL)]])).claims[0].text == FULL[0]
 
 
 def test_a_claim_in_another_language_or_without_evidence_is_unverified() -> None:
