@@ -105,7 +105,8 @@ def _at_once(waiting: Sequence[tuple[Step, Call]], bench: Bench) -> list[tuple[i
         }
         while running:
             done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-            ended += [(running.pop(future), _ended(*future.result(), bench)) for future in done]
+            for future in sorted(done, key=running.__getitem__):
+                ended.append((running.pop(future), _ended(*future.result(), bench)))
             bench.ledger.check()
             if time.monotonic() - begun > TOOL_SECONDS:
                 ended += [(place, _ended(_slow(waiting[place][0]), Found(), bench)) for place in running.values()]

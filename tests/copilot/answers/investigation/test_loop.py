@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from copilot.answers import questions, steering
-from copilot.answers.investigation import toolbox
+from copilot.answers.investigation import running, toolbox
 from copilot.evidence import bundle as bundles
 from copilot.llm.prompts import estimate_tokens
 from copilot.models import InvestigationStep, LanguageModel, Message, ModelCall, StreamEvent
@@ -77,7 +77,11 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> Tools:
     return ran
 
 
-def test_two_calls_of_one_turn_and_a_checked_answer(incident: Incident, settings: Settings, spy: Tools) -> None:
+def test_two_calls_of_one_turn_and_a_checked_answer(
+    incident: Incident, settings: Settings, spy: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Evidence is numbered as calls end; the answer below has to know the numbers.
+    monkeypatch.setattr(running, "AT_ONCE", 1)
     wrong = ("payments logged 912 lines with QueuePool.", "E14")
     right = ("The highest db_pool_in_use of payments was 10 connections.", "E13")
     with asked(
