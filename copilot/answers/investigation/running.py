@@ -105,8 +105,8 @@ def _at_once(waiting: Sequence[tuple[Step, Call]], bench: Bench) -> list[tuple[i
         }
         while running:
             done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-            for future in sorted(done, key=running.__getitem__):
-                ended.append((running.pop(future), _ended(*future.result(), bench)))
+            in_order = sorted(done, key=running.__getitem__)
+            ended += [(running.pop(future), _ended(*future.result(), bench)) for future in in_order]
             bench.ledger.check()
             if time.monotonic() - begun > TOOL_SECONDS:
                 ended += [(place, _ended(_slow(waiting[place][0]), Found(), bench)) for place in running.values()]
