@@ -18,6 +18,7 @@ from copilot.answers import brief as briefs
 from copilot.evidence import bundle as bundles
 from copilot.evidence.backend import backend_of
 from copilot.evidence.gather import gather
+from copilot.evidence.wording import percent
 from incidents.intake import outbox
 from incidents.localization.ranking import rank
 from incidents.localization.suspects import Modality, Ranking
@@ -167,7 +168,7 @@ def _timeline(
     ]
     leading = _leader(bundle)
     ready = (
-        f"Brief ready: probably {leading} ({brief.confidence:.2f})"
+        f"Brief ready: probably {leading} ({percent(brief.confidence)})"
         if leading
         else "Brief ready: no cause stands out yet"
     )

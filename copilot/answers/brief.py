@@ -8,7 +8,7 @@ from copilot.answers.claims import CheckedClaim, Verdict
 from copilot.evidence import passages
 from copilot.evidence.assessment import Assessment, Certainty, Result
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Hypothesis, Kind, Role
-from copilot.evidence.wording import clock, joined, span_of_time
+from copilot.evidence.wording import clock, joined, percent, span_of_time
 
 STEPS_SHOWN = 4
 
@@ -19,7 +19,7 @@ Claims = tuple[CheckedClaim, ...]
 class Brief:
     """Sections in reading order; each sentence cites its evidence, or has no citation where it reports an absence.
 
-    `headline` says what is wrong; `confidence` is the leading hypothesis's score in [0, 1], 0 when there is none; `undecided` is true
+    `headline` says what is wrong; `confidence` is the leading hypothesis's, in [0, 1], 0 when there is none; `undecided` is true
     when the evidence does not separate the leader from its rival.
     """
 
@@ -57,7 +57,7 @@ def write(bundle: EvidenceBundle, *, title: str) -> Brief:
     undecided = bool(leading) and leading[0].verdict != "likely"
     return Brief(
         headline=title,
-        confidence=leading[0].score if leading else 0.0,
+        confidence=leading[0].confidence if leading else 0.0,
         undecided=undecided,
         what=tuple(_cited(item.statement, item) for item in bundle.by_role(Role.SYMPTOM)),
         since=_since(bundle),
@@ -108,16 +108,16 @@ def _named(leading: list[Hypothesis], assessment: Assessment | None, *, undecide
     first = leading[0]
     if not undecided:
         is_confirmed = assessment is not None and assessment.certainty is Certainty.CONFIRMED
-        return f"{'It is' if is_confirmed else 'Probably'} {first.service} ({first.score:.2f} of the blame)"
+        return f"{'It is' if is_confirmed else 'Probably'} {first.service} (a chance of {percent(first.confidence)})"
     if assessment is None or any(one.check == "rival" for one in assessment.ended(Result.OPEN)):
         return (
-            f"The evidence does not separate {first.service} ({first.score:.2f}) from {leading[1].service} ({leading[1].score:.2f})"
+            f"The evidence does not separate {first.service} ({percent(first.confidence)}) from {leading[1].service} ({percent(leading[1].confidence)})"
             if len(leading) > 1
-            else f"Probably {first.service} ({first.score:.2f} of the blame)"
+            else f"Probably {first.service} (a chance of {percent(first.confidence)})"
         )
     if assessment.ended(Result.REFUTED):
-        return f"Possibly {first.service} ({first.score:.2f} of the blame), though something speaks against it"
-    return f"Possibly {first.service} ({first.score:.2f} of the blame), but not surely enough to name it"
+        return f"Possibly {first.service} (a chance of {percent(first.confidence)}), though something speaks against it"
+    return f"Possibly {first.service} (a chance of {percent(first.confidence)}), but not surely enough to name it"
 
 
 def _refuted(assessment: Assessment | None) -> Claims:
@@ -136,7 +136,7 @@ def _rivals(others: list[Hypothesis], *, undecided: bool) -> Claims:
     shown = others[1:] if undecided else others
     return tuple(
         CheckedClaim(
-            f"Less likely {other.service} ({other.score:.2f}): {_sentence(other.sentence)}",
+            f"Less likely {other.service} ({percent(other.confidence)}): {_sentence(other.sentence)}",
             other.supporting,
             Verdict.SUPPORTED,
         )

@@ -9,7 +9,7 @@ from copilot.answers import brief as briefs
 from copilot.answers import naming
 from copilot.answers.claims import CheckedClaim, Verdict
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
-from copilot.evidence.wording import joined
+from copilot.evidence.wording import joined, percent
 
 MOST_COMPUTED = 3
 MOST_LISTED = 5  # where the question asks for a list: what to do, what differs, what to show
@@ -217,8 +217,8 @@ def _verdict_on(service: str, bundle: EvidenceBundle) -> CheckedClaim:
     for hypothesis in bundle.hypotheses:
         if hypothesis.service == service:
             start = {
-                "likely": f"Yes, probably: {service} has {hypothesis.score:.2f} of the blame",
-                "possible": f"Possibly: {service} has {hypothesis.score:.2f} of the blame, which does not settle it",
+                "likely": f"Yes, probably: {service} is the cause with a chance of {percent(hypothesis.confidence)}",
+                "possible": f"Possibly: {service} is the cause with a chance of {percent(hypothesis.confidence)}, which does not settle it",
             }.get(hypothesis.verdict, f"No: {service} was ruled out")
             cites = hypothesis.opposing if hypothesis.verdict == "ruled out" else hypothesis.supporting
             return _said(f"{start}; {hypothesis.sentence.rstrip('.')}.", *cites)

@@ -11,7 +11,7 @@ from copilot.answers.naming import name as _name
 from copilot.answers.naming import names as _names
 from copilot.answers.naming import services_in
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind
-from copilot.evidence.wording import joined
+from copilot.evidence.wording import joined, percent
 
 LEAST_SHARED_WORDS = 0.4  # of a claim's own words, how many its evidence must use
 _BRACKETS = re.compile(r"‹(?!\w+-\d+›)([^‹›]*)›")  # not those of a token such as ‹email-1›
@@ -279,9 +279,13 @@ def _cleared(service: str, text: str, cited: _Cited) -> bool:
 
 
 def _stated(text: str, bundle: EvidenceBundle) -> list[atoms.Number]:
-    """Return the claim's numbers, without those in evidence ids, service names, quotations and the incident's date."""
+    """Return the claim's numbers, without those in evidence ids, service names, quotations, the incident's date and
+    the chance that code states of a service named."""
     text = citations.EVIDENCE_ID.sub(" ", atoms.QUOTE.sub(" ", text))
-    for service in services_in(text, bundle):
+    named = services_in(text, bundle)
+    for chance in (percent(one.confidence) for one in bundle.hypotheses if one.service in named):
+        text = re.sub(rf"chance of {chance.replace(' ', ' ?')}", " ", text)  # code states it; no item does
+    for service in named:
         text = _name(service).sub(" ", text)
     day = bundle.incident_start
     for date in (f"{day:%Y-%m-%d}", f"{day:%d %B %Y}", f"{day.day} {day:%B %Y}", f"{day.day} {day:%B}"):

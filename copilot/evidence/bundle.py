@@ -62,11 +62,12 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """One explanation. `verdict` is "likely", "possible" or "ruled out"; `supporting` and `opposing` are evidence ids."""
+    """One explanation. `confidence` in [0, 1] is the calibrated chance that it is true, as far as the assessment lets it be stated; 0 when
+    ruled out. `verdict` is "likely", "possible" or "ruled out"; `supporting` and `opposing` are evidence ids."""
 
     service: str
     sentence: str
-    score: float
+    confidence: float
     verdict: str
     supporting: tuple[str, ...]
     opposing: tuple[str, ...] = ()
@@ -114,17 +115,13 @@ def to_json(bundle: EvidenceBundle) -> dict[str, Any]:
 def from_json(data: Mapping[str, Any]) -> EvidenceBundle:
     """Return the bundle that `to_json` wrote. Raises KeyError or ValueError when it is not one."""
     moment = datetime.fromisoformat
-    hypotheses = tuple(
-        Hypothesis(**{**h, "supporting": tuple(h["supporting"]), "opposing": tuple(h["opposing"])})
-        for h in data["hypotheses"]
-    )
     return EvidenceBundle(
         gathered_at=moment(data["gathered_at"]),
         incident_start=moment(data["incident_start"]),
         incident_end=moment(data["incident_end"]),
         services=tuple(data["services"]),
         items=tuple(map(_item, data["items"])),
-        hypotheses=hypotheses,
+        hypotheses=tuple(map(_hypothesis, data["hypotheses"])),
         gaps=tuple(data["gaps"]),
         next_check=data["next_check"],
         edges=tuple((caller, callee) for caller, callee in data["edges"]),
@@ -133,6 +130,19 @@ def from_json(data: Mapping[str, Any]) -> EvidenceBundle:
         assessment=assessment_from_json(data["assessment"]) if data.get("assessment") else None,
         located=located_from_json(data["located"]) if data.get("located") else None,
         looked_up=tuple(data.get("looked_up", ())),
+    )
+
+
+def _hypothesis(data: Mapping[str, Any]) -> Hypothesis:
+    # Before all figures became one, a share of the blame was pinned.
+    confidence = data["confidence"] if "confidence" in data else data["score"]
+    return Hypothesis(
+        data["service"],
+        data["sentence"],
+        confidence,
+        data["verdict"],
+        tuple(data["supporting"]),
+        tuple(data["opposing"]),
     )
 
 

@@ -12,6 +12,7 @@ from copilot.evidence.locating import located
 from copilot.evidence.numbering import numbered
 from copilot.evidence.refutation import Case
 from copilot.privacy import vault
+from incidents.localization.confidence import held
 from incidents.localization.suspects import Finding, Modality, Ranking
 from incidents.models import Incident, Investigation
 from incidents.telemetry.backend import TelemetryBackend, TelemetryError
@@ -95,9 +96,11 @@ def gather(
     assessment = assess(
         Case(ranking, items, episodes, start=window.start, end=max(window.end, incident.last_anomaly_at))
     )
-    hypotheses = hypotheses_of(ranking, items, assessment)
+    # One figure for each suspect from here on, whoever shows it.
+    stated = held(ranking, at_most=assessment.confidence)
+    hypotheses = hypotheses_of(stated, items, assessment)
     where = located(
-        ranking,
+        stated,
         hypotheses=hypotheses,
         items=items,
         episodes=episodes,

@@ -13,7 +13,7 @@ FINDINGS_SAID = 2
 
 
 def hypotheses_of(ranking: Ranking, items: Sequence[Evidence], assessment: Assessment) -> tuple[Hypothesis, ...]:
-    """Return at most three suspects as hypotheses, likeliest first, then those ruled out."""
+    """Return at most three suspects as hypotheses, likeliest first, then those ruled out; the ranking's confidences are what may be stated."""
     found = []
     refuting = tuple(dict.fromkeys(cite for one in assessment.ended(Result.REFUTED) for cite in one.cites))
     for rank, suspect in enumerate(s for s in ranking.suspects[:SHOWN] if s.score >= LEAST_SCORE):
@@ -23,7 +23,7 @@ def hypotheses_of(ranking: Ranking, items: Sequence[Evidence], assessment: Asses
             Hypothesis(
                 service=suspect.service,
                 sentence=sentence_of(suspect),
-                score=round(suspect.score, 2),
+                confidence=round(suspect.confidence, 3),
                 verdict="likely" if likely else "possible",
                 supporting=_ids(items, suspect.service, Role.CAUSE, Role.RIVAL, Role.SYMPTOM),
                 opposing=tuple(dict.fromkeys((*opposing, *refuting))) if rank == 0 else opposing,
@@ -33,7 +33,7 @@ def hypotheses_of(ranking: Ranking, items: Sequence[Evidence], assessment: Asses
         Hypothesis(
             service=ruled.service,
             sentence=_explained(ruled),
-            score=0.0,
+            confidence=0.0,
             verdict="ruled out",
             supporting=(),
             opposing=_against(items, ruled),

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from copilot.evidence.assessment import Assessment, Attempt, Cap, Certainty, Result
 from copilot.evidence.refutation import Case, attempts, telling
-from copilot.evidence.wording import joined
+from copilot.evidence.wording import joined, percent
 from incidents.localization.confidence import NAMED
 from incidents.localization.suspects import Modality
 
@@ -76,7 +76,10 @@ def _verdict(confidence: float, tried: Sequence[Attempt]) -> tuple[Certainty, st
     if refuted:
         return Certainty.INCONCLUSIVE, f"{refuted[0].answer}"
     if confidence < NAMED:
-        return Certainty.INCONCLUSIVE, f"A chance of {confidence:.0%} is less than the {NAMED:.0%} that it takes."
+        return (
+            Certainty.INCONCLUSIVE,
+            f"A chance of {percent(confidence)} is less than the {percent(NAMED)} that it takes.",
+        )
     if confidence >= CONFIRMED and all(attempt.result is Result.WITHSTOOD for attempt in tried):
         return Certainty.CONFIRMED, f"It withstood all {len(tried)} attempts to refute it."
     withstood = sum(attempt.result is Result.WITHSTOOD for attempt in tried)

@@ -273,9 +273,11 @@ def _rival(case: Case) -> Attempt:
     leader = case.leader
     question = "Is another service as likely?"
     second = case.ranking.suspects[1] if len(case.ranking.suspects) > 1 else None
-    if second is None or second.confidence < COMPARABLE * leader.confidence:
-        named = f"The next, {second.service}, has a chance of {second.confidence:.0%}" if second else "Nobody else is"
-        answer = f"{named}, {leader.service} of {leader.confidence:.0%}." if second else f"{named} suspected."
+    # No figures: what is stated of each stands in one place, and may yet be held down.
+    if second is None:
+        return Attempt("rival", question, Result.WITHSTOOD, "Nobody else is suspected.")
+    if second.confidence < COMPARABLE * leader.confidence:
+        answer = f"The next, {second.service}, is less than half as likely as {leader.service}."
         return Attempt("rival", question, Result.WITHSTOOD, answer)
-    answer = f"{second.service} has a chance of {second.confidence:.0%}, {leader.service} of {leader.confidence:.0%}."
+    answer = f"{second.service} is more than half as likely as {leader.service}."
     return Attempt("rival", question, Result.OPEN, answer, case.cites([second.service]))

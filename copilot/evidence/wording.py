@@ -37,6 +37,11 @@ def quantity(value: float, unit: str) -> str:
     return f"{_digits(value)} {word}".rstrip()
 
 
+def percent(chance: float) -> str:
+    """Return a chance in [0, 1] as people write it, "94 %": whole percents that it reaches, so that one below a limit never reads as the limit."""
+    return f"{math.floor(chance * 100 + 1e-9)} %"
+
+
 def _digits(value: float) -> str:
     if value == 0 or abs(value) < 1e-9:
         return "0"

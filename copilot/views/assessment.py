@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from copilot.evidence.assessment import Assessment, Certainty, Result
 from copilot.evidence.bundle import EvidenceBundle
+from copilot.evidence.wording import percent
 
 WORDS = {
     Certainty.CONFIRMED: "Confirmed",
@@ -56,9 +57,9 @@ def shown_assessment(bundle: EvidenceBundle) -> ShownAssessment | None:
         service=found.service,
         word=WORDS[found.certainty],
         because=found.because,
-        calibrated=f"{found.calibrated:.0%}",
-        confidence=f"{found.confidence:.0%}",
-        caps=tuple(f"At most {cap.at_most:.0%}: {cap.reason}." for cap in found.caps),
+        calibrated=percent(found.calibrated),
+        confidence=percent(found.confidence),
+        caps=tuple(f"At most {percent(cap.at_most)}: {cap.reason}." for cap in found.caps),
         attempts=tuple(
             ShownAttempt(
                 result=attempt.result.value,
@@ -77,4 +78,4 @@ def shown_assessment(bundle: EvidenceBundle) -> ShownAssessment | None:
 def held_down(assessment: Assessment) -> str:
     """Return what keeps the confidence below the calibrated one, "" for nothing."""
     lowest = min(assessment.caps, key=lambda cap: cap.at_most, default=None)
-    return f"Held down from {assessment.calibrated:.2f} because {lowest.reason}." if lowest else ""
+    return f"Held down from {percent(assessment.calibrated)} because {lowest.reason}." if lowest else ""

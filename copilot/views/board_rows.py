@@ -11,9 +11,9 @@ from hashlib import blake2b
 from django.core.cache import cache
 
 from copilot.evidence.bundle import EvidenceBundle, from_json
-from copilot.evidence.wording import span_of_time
+from copilot.evidence.wording import percent, span_of_time
 from copilot.views.sparkline import Sparkline, sparkline
-from copilot.views.verdict import LEAST_SHARE, LIVE, is_over, lasted
+from copilot.views.verdict import LEAST_CHANCE, LIVE, is_over, lasted
 from incidents.models import Incident, IncidentRole, Investigation
 
 SERVICES_SHOWN, PEOPLE_SHOWN = 4, 3
@@ -169,8 +169,8 @@ def _without_evidence(state: str) -> Gist:
 
 def _gist(bundle: EvidenceBundle) -> Gist:
     leading = next((h for h in bundle.hypotheses if h.verdict != "ruled out"), None)
-    if leading is None or leading.score < LEAST_SHARE:
+    if leading is None or leading.confidence < LEAST_CHANCE:
         return Gist("No service stands out.", sparkline(bundle), bundle.incident_end)
     start = "Probably" if leading.verdict == "likely" else "Possibly"
-    said = f"{start} {leading.service} ({leading.score:.2f}): {leading.sentence}"
+    said = f"{start} {leading.service} ({percent(leading.confidence)}): {leading.sentence}"
     return Gist(said, sparkline(bundle), bundle.incident_end)

@@ -1,13 +1,12 @@
 """The localization panel of an incident's page: suspects, how sure, where, for and against, the spread, and what to check next."""
 
-import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
 from copilot.evidence.bundle import EvidenceBundle
 from copilot.evidence.located import Cleared, LocatedSuspect
-from copilot.evidence.wording import clock, span_of_time
+from copilot.evidence.wording import clock, percent, span_of_time
 from copilot.views.service_map import ServiceMap, service_map
 from incidents.localization.confidence import NAMED
 
@@ -101,11 +100,6 @@ def _verdict(suspects: tuple[LocatedSuspect, ...], *, is_named: bool, lead: floa
     if rivals and rivals[0].confidence >= COMPARABLE * first.confidence:
         return f"No cause is named: the evidence does not separate {first.service} ({percent(first.confidence)}) from {rivals[0].service} ({percent(rivals[0].confidence)})."
     return f"No cause is named: {first.service} comes first, {ahead}, but a chance of {percent(first.confidence)} is less than the {percent(NAMED)} that it takes."
-
-
-def percent(share: float) -> str:
-    """Return a share of 1 as people write it, "94 %": whole percents that it reaches, so that one below a limit never reads as the limit."""
-    return f"{math.floor(share * 100 + 1e-9)} %"
 
 
 def _rests_on(missing: tuple[str, ...], requests: int) -> str:

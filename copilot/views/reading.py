@@ -8,13 +8,14 @@ from django.core.cache import cache
 
 from copilot.answers.brief import Brief
 from copilot.evidence.bundle import EvidenceBundle
+from copilot.evidence.wording import percent
 from copilot.llm import chat_model
 from copilot.views.assessment import ShownAssessment, shown_assessment
 from copilot.views.claims import ShownClaim, shown
 from copilot.views.evidence_cards import Card, cards
 from copilot.views.localization import Panel, panel
 from copilot.views.service_map import ServiceMap, service_map
-from copilot.views.verdict import LEAST_SHARE, leading_suspect
+from copilot.views.verdict import LEAST_CHANCE, leading_suspect
 
 MODEL_STATUS_SECONDS = 10
 KNOWLEDGE = ("passage", "precedent")
@@ -34,7 +35,6 @@ class ShownHypothesis:
 
     service: str
     sentence: str
-    score: str
     percent: str
     verdict: str
     is_ruled_out: bool
@@ -127,7 +127,7 @@ def suggested_questions(bundle: EvidenceBundle | None) -> tuple[str, ...]:
     """Return questions that the evidence can answer."""
     if bundle is None:
         return ()
-    likely = [h.service for h in bundle.hypotheses if h.verdict != "ruled out" and h.score >= LEAST_SHARE]
+    likely = [h.service for h in bundle.hypotheses if h.verdict != "ruled out" and h.confidence >= LEAST_CHANCE]
     asked = ["What changed?"]
     if likely:
         asked.insert(0, f"Why {likely[0]}?")
@@ -147,19 +147,18 @@ def _hypotheses(bundle: EvidenceBundle, *, known: Collection[str]) -> tuple[Show
         ShownHypothesis(
             service=h.service,
             sentence=h.sentence,
-            score=f"{h.score:.2f}",
-            percent=f"{h.score:.0%}",
+            percent=percent(h.confidence),
             verdict=h.verdict,
             is_ruled_out=h.verdict == "ruled out",
             supporting=tuple(cite for cite in h.supporting if cite in known),
             opposing=tuple(cite for cite in h.opposing if cite in known),
         )
         for h in bundle.hypotheses
-        # One without a share and without evidence says nothing.
-        if h.score >= LEAST_SHARE or h.supporting or h.opposing
+        # One without a chance and without evidence says nothing.
+        if h.confidence >= LEAST_CHANCE or h.supporting or h.opposing
     )
 
 
 def _left_over(bundle: EvidenceBundle) -> str:
-    rest = 1.0 - sum(h.score for h in bundle.hypotheses if h.verdict != "ruled out")
-    return f"{rest:.2f} left for anything else" if leading_suspect(bundle) and rest >= LEAST_SHARE else ""
+    rest = 1.0 - sum(h.confidence for h in bundle.hypotheses if h.verdict != "ruled out")
+    return f"{percent(rest)} left for anything else" if leading_suspect(bundle) and rest >= LEAST_CHANCE else ""

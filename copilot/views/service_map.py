@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from copilot.evidence.bundle import EvidenceBundle
-from copilot.views.verdict import LEAST_SHARE, leading_suspect
+from copilot.evidence.wording import percent
+from copilot.views.verdict import LEAST_CHANCE, leading_suspect
 
 NODE_WIDTH, NARROW_WIDTH, NODE_HEIGHT = 108, 82, 40
 GAP_X, GAP_Y = 20, 14
@@ -103,10 +104,10 @@ def service_map(bundle: EvidenceBundle) -> ServiceMap | None:
 
 
 def _below(bundle: EvidenceBundle) -> dict[str, str]:
-    """Return what stands below a service's name: how long after the first one it went wrong, or else its share of the blame."""
+    """Return what stands below a service's name: how long after the first one it went wrong, or else its chance of being the cause."""
     if bundle.located is None:
-        told = (h for h in bundle.hypotheses if h.verdict != "ruled out" and h.score >= LEAST_SHARE)
-        return {h.service: f"{h.score:.2f}" for h in told}
+        told = (h for h in bundle.hypotheses if h.verdict != "ruled out" and h.confidence >= LEAST_CHANCE)
+        return {h.service: percent(h.confidence) for h in told}
     spread = bundle.located.spread
     return {one.service: f"+{round((one.at - spread[0].at).total_seconds()):,} s" for one in spread}
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from copilot.answers.brief import Brief
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
-from copilot.evidence.wording import quantity, span_of_time
+from copilot.evidence.wording import percent, quantity, span_of_time
 from copilot.views.assessment import WORDS, held_down
 from copilot.views.claims import ShownClaim, shown
 from copilot.views.timeline import Then
@@ -18,7 +18,7 @@ from incidents.views.signal_reading import clears_of
 
 LIVE = "live"
 SYMPTOMS_SHOWN = 2
-LEAST_SHARE = 0.005  # a share of the blame that rounds to 0.00 is none
+LEAST_CHANCE = 0.01  # less reads 0 %
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,6 @@ class ShownVerdict:
     status_label: str
     services: tuple[ServiceTag, ...]
     because: ShownClaim | None
-    percent: str
     confidence: str
     confidence_word: str
     held_down: str
@@ -88,7 +87,7 @@ def verdict_of(
         known = {item.id for item in bundle.items}
         because = next(iter(shown(brief.cause[:1], known=known)), None)
     assessment = bundle.assessment if bundle else None
-    score = assessment.confidence if assessment else brief.confidence if brief else 0.0
+    chance = assessment.confidence if assessment else brief.confidence if brief else 0.0
     return ShownVerdict(
         pk=incident.pk,
         reference=incident.reference,
@@ -98,8 +97,7 @@ def verdict_of(
         status_label=(then.status.label if then.status else "Not known yet") if then else incident.get_status_display(),
         services=_services(incident, bundle),
         because=because,
-        percent=f"{score:.0%}",
-        confidence=f"{score:.2f}" if score else "",
+        confidence=percent(chance) if chance >= LEAST_CHANCE else "",
         confidence_word=WORDS[assessment.certainty].lower() if assessment else _confidence_word(brief),
         held_down=held_down(assessment) if assessment else "",
         facts=(
@@ -135,8 +133,8 @@ def _recorded(bundle: EvidenceBundle | None) -> str:
 
 
 def leading_suspect(bundle: EvidenceBundle) -> str:
-    """Return the service that carries most of the blame, "" when none carries any."""
-    return next((h.service for h in bundle.hypotheses if h.verdict != "ruled out" and h.score >= LEAST_SHARE), "")
+    """Return the likeliest service, "" when none is suspected."""
+    return next((h.service for h in bundle.hypotheses if h.verdict != "ruled out" and h.confidence >= LEAST_CHANCE), "")
 
 
 def is_over(incident: Incident) -> bool:
@@ -225,5 +223,5 @@ def _confidence_word(brief: Brief | None) -> str:
     if not brief or not brief.confidence:
         return ""
     if brief.undecided:
-        return "of the blame; not separated from the next"
-    return "of the blame"
+        return "likely; not separated from the next"
+    return "likely"

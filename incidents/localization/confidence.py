@@ -62,6 +62,13 @@ def stated(ranking: Ranking, grounds: Grounds | None) -> Ranking:
     return replace(ranking, suspects=suspects, lead=sure[0] - (sure[1] if len(sure) > 1 else 0.0), grounds=grounds)
 
 
+def held(ranking: Ranking, *, at_most: float) -> Ranking:
+    """Return the ranking with nobody's confidence above `at_most`: what is missing or speaks against the first is no point for the next."""
+    suspects = tuple(replace(one, confidence=min(one.confidence, at_most)) for one in ranking.suspects)
+    sure = [one.confidence for one in suspects[:2]] + [0.0, 0.0]
+    return replace(ranking, suspects=suspects, lead=sure[0] - sure[1])
+
+
 def stands_out(ranking: Ranking) -> bool:
     """Say whether the first suspect may be named as the cause, rather than as one of several possible ones."""
     return bool(ranking.suspects) and ranking.suspects[0].confidence >= NAMED

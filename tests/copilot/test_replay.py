@@ -1,19 +1,24 @@
 """A recorded outage goes through the whole line: stored, detected, opened, explained."""
 
 import json
+import re
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils import timezone
 
 from copilot import pipeline
 from copilot.answers import brief as briefs
 from copilot.evidence.bundle import EvidenceBundle, Kind, from_json, to_json
+from copilot.evidence.wording import percent
 from copilot.replay import replay
 from incidents.models import FormerLook, Incident, Investigation
+from tests import cast
+from tests.copilot.api.caller import Caller
 from tests.outage import FAULT_AT, write_outage
 
 
@@ -102,3 +107,26 @@ def test_a_folder_without_telemetry_says_what_is_expected(tmp_path: Path) -> Non
         run(str(tmp_path))
     with pytest.raises(CommandError, match="is not a folder"):
         run(str(tmp_path / "absent"))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_figure_says_everywhere_how_sure_it_is(tmp_path: Path, client: Client) -> None:
+    (incident,) = replay(write_outage(tmp_path / "sure"), now=timezone.now()).incidents
+    client.force_login(cast.mira())
+    page = client.get(f"/incidents/{incident.pk}/").content.decode()
+    places = {
+        "header": r'class="confidence"><b>(\d+ %)</b>',
+        "sentence": r"payments \(a chance of (\d+ %)\)",
+        "panel": r"payments is the cause with a chance of (\d+ %)",
+        "suspects": r"chance of being the cause: </span>(\d+ %)",
+        "refutation": r"<strong>\w+, (\d+ %)\.</strong>",
+    }
+    figures = {place: set(re.findall(words, page)[:1]) for place, words in places.items()}
+    figures["board"] = set(re.findall(r"payments \((\d+ %)\)", client.get("/incidents/").content.decode()))
+    call = Caller()
+    brief = call("GET", f"/incidents/{incident.pk}/brief").content.decode()
+    figures["API"] = set(re.findall(places["sentence"], brief))
+    handover = call("GET", f"/incidents/{incident.pk}/briefs/read-in").content.decode()
+    figures["handover"] = set(re.findall(places["sentence"], handover))
+    stated = percent(_bundle(incident).hypotheses[0].confidence)
+    assert figures == {place: {stated} for place in figures}

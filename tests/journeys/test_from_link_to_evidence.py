@@ -28,8 +28,8 @@ def test_from_the_link_to_the_evidence(site: Site, browser: Callable[..., Browse
 
     page.get_by_role("link", name=cast.TITLE).click()
     expect(page.get_by_role("heading", level=1)).to_have_text(cast.TITLE)
-    expect(page.locator("#verdict")).to_contain_text("Probably payments (0.71 of the blame)")
-    expect(page.locator("#verdict")).to_contain_text("likely Held down from 0.94")
+    expect(page.locator("#verdict")).to_contain_text("Probably payments (a chance of 71 %)")
+    expect(page.locator("#verdict")).to_contain_text("likely Held down from 94 %")
     expect(page.locator("#refutation .attempts li").first).to_contain_text("cannot have harmed? Not answered.")
     expect(page.locator("#live")).to_have_text("Live")
     claim = page.locator("#brief .claim", has_text="never in the window before")

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from copilot import replay as replays
 from copilot.evidence.bundle import EvidenceBundle, from_json
+from copilot.evidence.wording import percent
 from incidents.models import Incident
 from incidents.telemetry.backend import TelemetryError
 
@@ -77,7 +78,7 @@ class Command(BaseCommand):
                     "started_at": group.started_at.isoformat(),
                     "opened_at": group.opened_at.isoformat(),
                     "suspects": [
-                        {"service": s.service, "score": round(s.score, 3), "reason": s.reason, "evidence": []}
+                        {"service": s.service, "confidence": round(s.confidence, 3), "reason": s.reason, "evidence": []}
                         for s in ranking.suspects[:5]
                     ],
                     "ruled_out": [{"service": r.service, "reason": r.reason} for r in ranking.ruled_out],
@@ -100,7 +101,7 @@ def _incident(incident: Incident) -> dict[str, Any]:
         "started_at": incident.started_at.isoformat(),
         "opened_at": incident.opened_at.isoformat(),
         "suspects": [
-            {"service": h.service, "score": h.score, "reason": h.sentence, "evidence": list(h.supporting)}
+            {"service": h.service, "confidence": h.confidence, "reason": h.sentence, "evidence": list(h.supporting)}
             for h in bundle.hypotheses
             if h.verdict != "ruled out"
         ],
@@ -132,7 +133,7 @@ def _text(found: dict[str, Any]) -> str:
             f"  affected: {', '.join(incident['services']) or 'unknown'}",
         ]
         lines += [
-            f"  {s['score']:.2f}  {s['service']}: {s['reason']} {' '.join(s['evidence'])}".rstrip()
+            f"  {percent(s['confidence']):>5}  {s['service']}: {s['reason']} {' '.join(s['evidence'])}".rstrip()
             for s in incident["suspects"]
         ]
         lines += [f"  not   {r['service']}: {r['reason']}" for r in incident["ruled_out"]]

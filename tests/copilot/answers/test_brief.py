@@ -46,7 +46,7 @@ def test_every_section_is_written_from_the_bundle() -> None:
     assert "02:44:20 UTC on 14 March 2026" in brief.since[0].text
     assert "checkout and payments" in brief.affected[0].text
     assert "storefront" in brief.affected[0].text
-    assert brief.cause[0].text == "Probably payments (0.81 of the blame): its connection pool is full."
+    assert brief.cause[0].text == "Probably payments (a chance of 81 %): its connection pool is full."
     assert any("2.13.4 to 2.14.0" in claim.text for claim in brief.cause)
     assert brief.ruled_out[0] == briefs.CheckedClaim(
         "Not catalog: its response time did not change.", ("E3",), briefs.Verdict.SUPPORTED
@@ -63,7 +63,7 @@ def test_evidence_that_does_not_separate_two_says_so() -> None:
     )
     brief = briefs.write(EvidenceBundle(**{**_fields(), "hypotheses": close}), title="t")
     assert brief.undecided
-    assert brief.cause[0].text.startswith("The evidence does not separate payments (0.41) from checkout (0.39)")
+    assert brief.cause[0].text.startswith("The evidence does not separate payments (41 %) from checkout (39 %)")
 
 
 def test_without_suspects_no_cause_is_made_up() -> None:

@@ -58,7 +58,7 @@ def test_what_code_knows_stands_first_and_is_not_repeated() -> None:
     found = ask(model, "Is the database the cause?")
     assert [claim.text[:28] for claim in found.claims] == [
         "No: database was ruled out; ",
-        "Probably payments (0.71 of t",
+        "Probably payments (a chance ",
         FULL[0][:28],
     ]
 

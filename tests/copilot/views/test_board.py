@@ -61,7 +61,7 @@ def test_a_row_says_why_or_why_not(reader: Client) -> None:
     Investigation.objects.create(incident=waiting, requested_at=cast.OPENED)
     Investigation.objects.create(incident=failed, requested_at=cast.OPENED, state=Investigation.State.FAILED)
     said = {row.title: row for row in reader.get("/incidents/").context["needs_you"]}
-    assert said["a"].because.startswith("Probably payments (0.71)")
+    assert said["a"].because.startswith("Probably payments (71 %)")
     assert said["a"].spark is not None
     assert said["b"].because == "Evidence is being gathered."
     assert said["c"].because == "No explanation: the investigation failed."

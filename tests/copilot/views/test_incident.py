@@ -25,7 +25,7 @@ def test_the_page_answers_what_since_why_how_sure_and_what_next(reader: Client) 
     for words in (
         cast.TITLE,
         "02:44:20",
-        "Probably payments (0.71 of the blame)",
+        "Probably payments (a chance of 71 %)",
         "31.4 %",
         "Compare the connection pool",
         "Replayed recording payments_pool",

@@ -77,3 +77,11 @@ def test_a_system_left_out_is_calibrated_by_the_others() -> None:
         calibration.left_out(outcomes("a", seed=1))
     silent = calibration.Outcome("a", ranking(0.0), right=False)
     assert calibration.told([silent]) == []
+
+
+def test_what_holds_the_first_down_gives_nobody_else_more() -> None:
+    stated = confidence.held(confidence.stated(ranking(0.8, 0.15), CLEAR), at_most=0.5)
+    first, second = (suspect.confidence for suspect in stated.suspects)
+    assert first == 0.5
+    assert second <= 0.2
+    assert stated.lead == first - second
