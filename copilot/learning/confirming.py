@@ -29,7 +29,9 @@ def suggestion(bundle: EvidenceBundle | None) -> tuple[Suggested, ...]:
             for one in bundle.located.suspects
         )
     return tuple(
-        Suggested(one.service, one.confidence, "", one.sentence) for one in bundle.hypotheses if one.verdict != "ruled out"
+        Suggested(one.service, one.confidence, "", one.sentence)
+        for one in bundle.hypotheses
+        if one.verdict != "ruled out"
     )
 
 

@@ -58,7 +58,8 @@ def comparison_page(request: HttpRequest, pk: int, message_id: int) -> HttpRespo
     context = {
         "incident": incident,
         "message": message,
-        "leader": bundle.hypotheses[0] if bundle and bundle.hypotheses else None,
+        "leader": (leader := bundle.hypotheses[0] if bundle and bundle.hypotheses else None),
+        "chance": percent(leader.confidence) if leader else "",
         "arms": arms,
         "is_busy": any(arm.is_busy for arm in arms),
         "models": rerun.models(),
