@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from copilot.answers import prompting, rerun
 from copilot.answers.claims import CheckedClaim, Verdict
 from copilot.evidence import bundle as bundles
+from copilot.evidence.wording import percent
 from copilot.llm import prompts
 from copilot.models import Message, Rerun
 from copilot.views.access import incident_of, may_respond, may_see
