@@ -16,9 +16,11 @@ from django.db.models import F, Q
 from copilot import events
 from copilot.answers import brief as briefs
 from copilot.evidence import bundle as bundles
+from copilot.evidence.assessment import Result
 from copilot.evidence.backend import backend_of
 from copilot.evidence.gather import gather
 from copilot.evidence.wording import percent
+from incidents import lifecycle
 from incidents.intake import outbox
 from incidents.localization.ranking import rank
 from incidents.localization.suspects import Modality, Ranking
@@ -125,11 +127,18 @@ def _keep(
             failure="",
         )
         TimelineEntry.objects.bulk_create(_timeline(incident, bundle, brief, now=now), ignore_conflicts=True)
+        lifecycle.note_refuted(incident, found=_refuted(bundle), now=now)
         events.publish(incident_id=incident.pk, kind="investigation.ready", payload={})
         if incident.attachments.exists():
             outbox.enqueue(task="copilot.tasks.read_attachments", arguments=[incident.pk], queue="investigate")
         if is_news:
             outbox.enqueue(task="copilot.tasks.warm", arguments=[incident.pk], queue="chat")
+
+
+def _refuted(bundle: bundles.EvidenceBundle) -> list[tuple[str, str, tuple[str, ...]]]:
+    """Return the leading suspect with why, and the evidence, for each attempt that refuted it."""
+    found = bundle.assessment
+    return [(found.service, one.answer.rstrip("."), one.cites) for one in found.ended(Result.REFUTED)] if found else []
 
 
 def keep_former(look: Investigation) -> None:
@@ -198,19 +207,21 @@ def request_again(incident_id: int, *, now: datetime) -> None:
 
 
 def look_again(*, now: datetime) -> int:
-    """Investigate open live incidents anew that have grown since their last look: young ones change by the minute. Return how many.
+    """Investigate open live incidents anew that have grown since their last look: young ones change by the minute; and those in which
+    somebody has written down what was tried. Return how many.
 
     Evidence that was cited keeps its number (see `evidence.numbering`).
     """
+    has_grown = Q(incident__started_at__gt=now - LONGEST, incident__last_anomaly_at__gt=F("finished_at"))
+    was_told = Q(incident__lessons__told_at__gt=F("finished_at")) & ~Q(incident__lessons__told_by="")
     grown = Investigation.objects.filter(
+        has_grown | was_told,
         state=Investigation.State.READY,
         incident__source="live",
         incident__status__in=(Incident.Status.OPEN, Incident.Status.ACKNOWLEDGED),
-        incident__started_at__gt=now - LONGEST,
-        incident__last_anomaly_at__gt=F("finished_at"),
         finished_at__lt=now - LOOK_AGAIN,
     )
-    found = list(grown.values_list("incident_id", flat=True))
+    found = list(grown.values_list("incident_id", flat=True).distinct())
     for incident_id in found:
         request_again(incident_id, now=now)
     return len(found)

@@ -35,6 +35,7 @@ class Brief:
     unseen: Claims
     next_check: Claims
     steps: Claims
+    tried: Claims = ()
 
     def claims(self) -> Claims:
         """Return every sentence in reading order."""
@@ -47,6 +48,7 @@ class Brief:
             *self.ruled_out,
             *self.unseen,
             *self.next_check,
+            *self.tried,
             *self.steps,
         )
 
@@ -68,6 +70,7 @@ def write(bundle: EvidenceBundle, *, title: str) -> Brief:
         unseen=tuple(_said(gap) for gap in bundle.gaps),
         next_check=(_said(bundle.next_check),) if bundle.next_check else (),
         steps=tuple(_steps(bundle)),
+        tried=tuple(_cited(item.statement, item) for item in bundle.by_role(Role.FAILED)),
     )
 
 
@@ -162,7 +165,7 @@ def _steps(bundle: EvidenceBundle) -> Iterable[CheckedClaim]:
             yield from (_said(step, item.id) for step in found[:STEPS_SHOWN])
             break
     for item in bundle.items:
-        if item.kind is Kind.PRECEDENT:
+        if item.kind is Kind.PRECEDENT and item.role is Role.REMEDY:
             yield _cited(item.statement, item)
 
 

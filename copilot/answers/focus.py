@@ -138,7 +138,7 @@ def _computed(
 
 
 def _to_do(bundle: EvidenceBundle, brief: briefs.Brief) -> tuple[CheckedClaim, ...]:
-    """Say what to undo, then the runbook's steps by its name, then what separates the suspects, then what helped before."""
+    """Say what was tried without success, what to undo, then the runbook's steps by its name, then what separates the suspects, then what helped before."""
     leader = next((h.service for h in bundle.hypotheses if h.verdict != "ruled out"), "")
     undo = [
         _said(f"Consider undoing this first: {item.statement}", item.id)
@@ -154,8 +154,8 @@ def _to_do(bundle: EvidenceBundle, brief: briefs.Brief) -> tuple[CheckedClaim, .
             steps.append(_said(f"Step {len(steps) + 1} of the runbook “{title}”: {claim.text}", item.id))
         else:
             others.append(claim)
-    room = MOST_LISTED - len(undo[:1]) - len(brief.next_check) - len(others[:1])
-    return (*undo[:1], *steps[: max(room, 1)], *brief.next_check, *others)
+    room = MOST_LISTED - len(undo[:1]) - len(brief.next_check) - len(others[:1]) - len(brief.tried[:1])
+    return (*brief.tried[:1], *undo[:1], *steps[: max(room, 1)], *brief.next_check, *others)
 
 
 def _came_before(change: Evidence) -> bool:
@@ -231,8 +231,8 @@ def _verdict_on(service: str, bundle: EvidenceBundle) -> CheckedClaim:
 def _fitting(about: About, question: str, bundle: EvidenceBundle) -> list[Evidence]:
     """Return items for the question: those of the roles that its kind needs, then those that share its words."""
     roles = {
-        About.NOW: (Role.REMEDY, Role.CAUSE),
-        About.BEFORE: (Role.REMEDY,),
+        About.NOW: (Role.FAILED, Role.REMEDY, Role.CAUSE),
+        About.BEFORE: (Role.REMEDY, Role.FAILED),
         About.CHANGED: (Role.CONTEXT, Role.CAUSE),
         About.RULED_OUT: (Role.AGAINST, Role.RIVAL),
         About.IS_CAUSE: (Role.CAUSE, Role.RIVAL, Role.AGAINST),

@@ -25,7 +25,7 @@ ROOM_TO_TALK = 200  # tokens of a tail that has room for a conversation
 MOST_FURTHER = 2  # items that the question brings along
 MOST_NAMED = 4  # ids that the model is asked to look at
 # What is left out last when the bundle is too large.
-_ORDER = (Role.CAUSE, Role.SYMPTOM, Role.AGAINST, Role.CONTEXT, Role.RIVAL, Role.REMEDY)
+_ORDER = (Role.CAUSE, Role.SYMPTOM, Role.AGAINST, Role.CONTEXT, Role.FAILED, Role.RIVAL, Role.REMEDY)
 _HEADINGS = {
     Role.SYMPTOM: "Symptoms",
     Role.CAUSE: "For the leading suspect",
@@ -33,6 +33,7 @@ _HEADINGS = {
     Role.AGAINST: "Against a suspect",
     Role.CONTEXT: "Context",
     Role.REMEDY: "What helped or may help",
+    Role.FAILED: "Tried without success",
 }
 
 _CLAUSE_END = re.compile(r"(?<=\))[:;] |; |(?<=\.) ")

@@ -34,6 +34,7 @@ class Role(StrEnum):
     AGAINST = "against"  # rules a suspect out
     CONTEXT = "context"  # changes, traffic
     REMEDY = "remedy"  # what to do: passages, precedents
+    FAILED = "failed"  # what was tried, here or in a similar incident, and did not help
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from copilot.evidence import changes, hiding, logs, metrics, passages, precedents, traces
+from copilot.evidence import changes, hiding, lessons, logs, metrics, passages, precedents, traces
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Role, from_json
 from copilot.evidence.hypotheses import LEAST_SCORE, hypotheses_of, sentence_of, varied
 from copilot.evidence.judgement import assess
@@ -22,6 +22,7 @@ from runbooks.passages import SearchResult
 CONTEXT_BEFORE = timedelta(minutes=15)  # what a chart shows before the incident
 CHANGES_BEFORE = timedelta(hours=1)
 SYMPTOMS, CAUSES, RIVALS, AGAINST, CHANGES, PASSAGES, PRECEDENTS = 3, 4, 2, 2, 2, 3, 2
+ALIKE, LESSONS = 10, 4  # similar incidents whose lessons are looked through, and how many lessons are shown
 LOG_LINES = 20_000
 
 Search = Callable[[str, str], SearchResult]  # (query, kind of document) to passages
@@ -203,10 +204,18 @@ def _knowledge(incident: Incident, ranking: Ranking, sources: _Sources, search: 
     backend = "runbook search"
     for passage in found.passages[:PASSAGES]:
         yield passages.from_passage(passage, window=sources.shown, backend=backend)
-    for other, shared in precedents.similar_incidents(incident, limit=PRECEDENTS):
+    alike = precedents.similar_incidents(incident, suspect=_leading(ranking), limit=ALIKE)
+    for other, shared in alike[:PRECEDENTS]:
         yield precedents.from_incident(other, shared=shared, window=sources.shown)
+    for lesson in lessons.told([incident, *(other for other, _ in alike)], limit=LESSONS):
+        yield lessons.from_lesson(lesson, is_own=lesson.incident_id == incident.pk, window=sources.shown)
     for passage in search(query, "postmortem").passages[:1]:
         yield precedents.from_postmortem(passage, window=sources.shown, backend=backend)
+
+
+def _leading(ranking: Ranking) -> tuple[str, str]:
+    """Return the leading suspect and the kind of its fault; two "" when there is none."""
+    return (ranking.suspects[0].service, ranking.suspects[0].family.value) if ranking.suspects else ("", "")
 
 
 def search_text(incident: Incident, ranking: Ranking) -> str:

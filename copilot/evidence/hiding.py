@@ -13,7 +13,7 @@ from copilot.privacy.pseudonyms import Pseudonyms
 
 # What code reads again, and what is found by: names, moments and numbers of our own.
 _OURS = frozenset(
-    {"at", "trace_id", "span_id", "times", "values", "low", "high", "unit", "slug", "file", "service", "hash"}
+    {"at", "trace_id", "span_id", "times", "values", "low", "high", "unit", "slug", "file", "service", "cause", "hash"}
 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from copilot.evidence.assessment import Assessment, Certainty, Result
-from copilot.evidence.bundle import Evidence, Hypothesis, Role
+from copilot.evidence.bundle import Evidence, Hypothesis, Kind, Role
 from copilot.evidence.findings import said
 from incidents.localization.suspects import Finding, Modality, Ranking, RuledOut, Suspect
 
@@ -25,7 +25,10 @@ def hypotheses_of(ranking: Ranking, items: Sequence[Evidence], assessment: Asses
                 sentence=sentence_of(suspect),
                 confidence=round(suspect.confidence, 3),
                 verdict="likely" if likely else "possible",
-                supporting=_ids(items, suspect.service, Role.CAUSE, Role.RIVAL, Role.SYMPTOM),
+                supporting=(
+                    *_ids(items, suspect.service, Role.CAUSE, Role.RIVAL, Role.SYMPTOM),
+                    *_causes_before(items, suspect.service),
+                ),
                 opposing=tuple(dict.fromkeys((*opposing, *refuting))) if rank == 0 else opposing,
             )
         )
@@ -73,3 +76,8 @@ def _against(items: Sequence[Evidence], ruled: RuledOut) -> tuple[str, ...]:
 
 def _ids(items: Sequence[Evidence], service: str, *roles: Role) -> tuple[str, ...]:
     return tuple(item.id for item in items if item.service == service and item.role in roles)
+
+
+def _causes_before(items: Sequence[Evidence], service: str) -> tuple[str, ...]:
+    """Return the ids of similar incidents whose confirmed cause was the service."""
+    return tuple(item.id for item in items if item.kind is Kind.PRECEDENT and item.detail.get("cause") == service)

@@ -75,7 +75,8 @@ class Case:
     def cites(self, services: Iterable[str], *roles: Role, most: int = NAMED_AT_MOST) -> tuple[str, ...]:
         """Return the ids of items about the services, of the roles if any are given."""
         wanted = set(services)
-        found = [item.id for item in self.items if item.service in wanted and (not roles or item.role in roles)]
+        about = [item for item in self.items if item.service in wanted and item.kind is not Kind.PRECEDENT]
+        found = [item.id for item in about if not roles or item.role in roles]
         return tuple(found[:most])
 
 

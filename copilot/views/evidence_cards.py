@@ -31,6 +31,7 @@ _ROLE_WORDS = {
     Role.AGAINST: "Rules out",
     Role.CONTEXT: "Context",
     Role.REMEDY: "What to do",
+    Role.FAILED: "Did not help",
 }
 
 

@@ -21,7 +21,7 @@ from copilot.views.response import response_of
 from copilot.views.timeline import timeline_of
 from copilot.views.verdict import verdict_of
 from incidents import lifecycle
-from incidents.models import Incident
+from incidents.models import Incident, Lesson
 
 NOTE_LENGTH = 500
 # Parts of the page that are fetched again when something happened.
@@ -112,7 +112,11 @@ def incident_action(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
     by, now = request.user.get_username(), timezone.now()
     if verb == "note":
         text = request.POST.get("text", "").strip()[:NOTE_LENGTH]
-        if text:
+        how = request.POST.get("kind", "")
+        if text and how in Lesson.Kind.values:
+            lifecycle.add_lesson(incident, kind=how, text=text, by=by, now=now)
+            events.publish(incident_id=pk, kind="incident.changed", payload={})
+        elif text:
             lifecycle.add_note(incident, text=text, by=by, now=now)
             events.publish(incident_id=pk, kind="timeline.added", payload={})
         return redirect(reverse("incident-page", args=[pk]) + "#timeline")

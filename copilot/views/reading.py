@@ -82,6 +82,7 @@ _GROUPS = (
     ("What happens", ("what", "affected", "since")),
     ("Cause", ("cause",)),
     ("Ruled out", ("ruled_out",)),
+    ("Tried, and did not help", ("tried",)),
     ("Not seen", ("unseen",)),
 )
 _KIND_LABELS = {"metric": "Metrics", "log": "Logs", "trace": "Traces", "change": "Changes", "attached": "Files"}
