@@ -8,7 +8,7 @@ from copilot.answers.claims import Verdict
 from tests.copilot.answers.corpus import reading
 
 
-@pytest.mark.parametrize("name", ["claims", "harder-1", "harder-2"])
+@pytest.mark.parametrize("name", ["claims", "harder-1", "harder-2", "harder-3"])
 def test_how_right_the_checker_is(name: str) -> None:
     reading.judged(name)  # once, so that reading files and patterns is not timed
     began = time.perf_counter()

@@ -28,8 +28,9 @@ class Judged:
 def claims(name: str) -> list[tuple[str, Verdict, list[str], str]]:
     """Return bundle, label, cited ids and text of each claim in a file of this folder."""
     lines = (Path(__file__).parent / f"{name}.txt").read_text(encoding="utf-8").splitlines()
-    rows = [[cell.strip() for cell in line.split("|", 3)] for line in lines if line and not line.startswith("#")]
-    return [(bundle, LABELS[label], cites.split(), text) for bundle, label, cites, text in rows]
+    rows = [[cell.strip() for cell in line.split("|")] for line in lines if line and not line.startswith("#")]
+    # A fifth cell says why it is labelled so.
+    return [(bundle, LABELS[label], cites.split(), text) for bundle, label, cites, text, *_ in rows]
 
 
 @cache
