@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 TIME, RATIO, BYTES, RATE, FACTOR, COUNT = "time", "ratio", "bytes", "rate", "factor", "count"
@@ -22,8 +23,20 @@ _UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("×", "x", "times", "fold", "-fold"), (FACTOR, 1.0)),
 }  # fmt: skip
 _UNIT = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
+_ABOUT_WORDS = r"\b(?:about|around|approximately|approx\.?|roughly|nearly|almost|close to|some|circa|just|slightly|well|a (?:bit|little)|the|an?|its|usual|maximum)"
+_MORE = r"\b(?:more than|over|above|at least|exceed(?:s|ed|ing)|beyond|upwards of|or more)"
+_LESS = r"\b(?:less than|fewer than|lower than|under|below|at most|no more than|up to|not even|never exceed(?:s|ed)|(?:does|did) not exceed)"
+_BOUND_WORDS = rf"(?:{_LESS}|{_MORE})"
+_THAN_THAT = re.compile(r"\bthan (?:the|its)\b", re.IGNORECASE)
+_INCLUSIVE = re.compile(
+    r"\b(?:at least|at most|no more than|up to|not exceed|never exceed\w*|or more)\b", re.IGNORECASE
+)
+_LOWER_BOUND, _UPPER_BOUND = re.compile(_MORE, re.IGNORECASE), re.compile(_LESS, re.IGNORECASE)
+_ROUGHLY = re.compile(
+    r"\b(?:about|around|approx\w*|roughly|nearly|almost|close to|some|circa|just|slightly)\b|[~≈]", re.IGNORECASE
+)
 _NUMBER = re.compile(
-    rf"(?P<about>\b(?:about|around|approximately|roughly|nearly|almost|over|under|above|below|some|more than|less than)\s+|[~≈])?"
+    rf"(?P<lead>(?:(?:{_ABOUT_WORDS}|{_BOUND_WORDS})\s+|[~≈]\s?){{0,3}})"
     rf"(?<![\w.:/-])(?P<digits>\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?)(?:\s?(?P<unit>{_UNIT})(?![\w/])|(?!\w|:\d))",
     re.IGNORECASE,
 )
@@ -40,26 +53,47 @@ _SPOKEN = frozenset(
 _GAP = re.compile(r"…|\.\.\.|<[^<>\s]*>")  # stands for the variable part of a log template, or for what was left out
 PERCENTILE = re.compile(r"\bp\d{2,3}\b|\b\d{2}th percentile\b", re.IGNORECASE)
 ABOUT = 0.05  # what "about" allows, of the value
+SHARE_IN_WORDS = 0.1  # "one in five", "a third"
+SLACK = 0.005  # rounding of a bound itself
+CLOSE = 2.0  # how far, as a factor, from a bound a value may be that is told by it: "more than 200" is said of 250, not of 2,000
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number as stated. `value` is in the base unit of its `dimension`; `half` is half of its last stated digit, in the same unit."""
+    """A number as stated. `value` is in the base unit of its `dimension`; `half` is half of its last stated digit, in the same unit.
+
+    `bound` is ">" for "more than 5", "<" for "less than 5", ">=" and "<=" for "at least" and "at most". It stands from `start` to `end` in its text, -1 when there is none.
+    """
 
     said: str
     raw: float
     value: float
     dimension: str
     half: float
+    bound: str = ""
+    start: int = -1
+    end: int = -1
 
     def agrees_with(self, other: "Number") -> bool:
         """Return whether the other is this one within the rounding that this one is stated in. A bare number fits any unit."""
+        if self.bound and (self.dimension == other.dimension or self.dimension == COUNT):
+            return self._bounds(other)
         if self.dimension == other.dimension:
             return abs(self.value - other.value) <= self.half * (1 + 1e-9) + 1e-12
         if self.dimension == COUNT or (self.dimension == FACTOR and other.dimension == COUNT):
             half = self.half if self.raw == self.value else 0.0
             return abs(self.raw - other.raw) <= half * (1 + 1e-9) + 1e-12
         return False
+
+    def _bounds(self, other: "Number") -> bool:
+        """Whether the other is on this bound's side, and near enough that one would say it so."""
+        own, told = (self.value, other.value) if self.dimension == other.dimension else (self.raw, other.raw)
+        slack = SLACK * abs(own)
+        if len(self.bound) == 1 and abs(own - told) < 1e-9 * abs(own):  # "more than 60 %" is not said of 60 %
+            return False
+        if self.bound.startswith(">"):
+            return own - slack <= told <= own * CLOSE + slack
+        return own / CLOSE / 1.25 - slack <= told <= own + slack
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +115,62 @@ class Clock:
 
 def numbers(text: str) -> list[Number]:
     """Return the numbers in the text, in order; times of day, versions and percentile names are not among them."""
+    return list(_numbers(text))
+
+
+@lru_cache(maxsize=5_000)
+def _numbers(text: str) -> tuple[Number, ...]:
     for pattern in (_CLOCK, VERSION, PERCENTILE):
         text = pattern.sub(lambda match: " " * len(match.group()), text)
-    found = []
+    found: list[Number] = []
     for match in _NUMBER.finditer(text):
         digits = match["digits"].replace(",", "")
         dimension, scale = _UNITS[match["unit"].lower()] if match["unit"] else (COUNT, 1.0)
         decimals = len(digits.partition(".")[2])
         raw = float(digits)
         half = 0.5 * 10**-decimals * scale if (decimals or dimension != COUNT) else 0.0
-        if match["about"]:
-            half = max(half, ABOUT * raw * scale)
+        lead = match["lead"] or ""
+        if _ROUGHLY.search(lead):
+            half = max(half, (SHARE_IN_WORDS if "≈" in lead else ABOUT) * raw * scale)
+        bound = "<" if _UPPER_BOUND.search(lead) else ">" if _LOWER_BOUND.search(lead) else ""
+        if _THAN_THAT.search(lead):  # "more than the 12 before"
+            bound = ""
+        bound += "=" if bound and _INCLUSIVE.search(lead) else ""
         said = f"{match['digits']} {match['unit']}" if match["unit"] else match["digits"]
-        found.append(Number(said, raw, raw * scale, dimension, half))
-    return found
+        last = found[-1] if found else None
+        if (
+            last
+            and dimension == last.dimension == TIME
+            and last.value > raw * scale
+            and match.start() - last.end in (0, 1)
+        ):
+            # "12 min 50 s" is one length of time
+            found[-1] = Number(
+                f"{last.said} {said}",
+                last.value + raw * scale,
+                last.value + raw * scale,
+                TIME,
+                half,
+                last.bound,
+                last.start,
+                match.end(),
+            )
+            continue
+        found.append(Number(said, raw, raw * scale, dimension, half, bound, match.start("digits"), match.end()))
+    return tuple(found)
 
 
 def clocks(text: str) -> list[Clock]:
     """Return the times of day in the text, in order."""
-    return [
+    return list(_clocks(text))
+
+
+@lru_cache(maxsize=5_000)
+def _clocks(text: str) -> tuple[Clock, ...]:
+    return tuple(
         Clock(match.group(), int(match[1]) * 3600 + int(match[2]) * 60 + int(match[3] or 0), match[3] is not None)
         for match in _CLOCK.finditer(text)
-    ]
+    )
 
 
 def versions(text: str) -> list[str]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 
 from copilot.answers.atoms import QUOTE
+from copilot.answers.lexicon import is_plain, stem, words
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind
 
 # Words that a claim about a verdict needs, whatever it cites.
@@ -19,6 +20,12 @@ _BLAMED_AFTER = re.compile(  # "… caused by X", "the cause is X"
 # Says of one thing that it is the cause, whatever the thing; "caused" or "led to" alone may only tell a mechanism.
 _VERDICT = re.compile(
     r"\b(?:is|are|was|were|be|as|a|the) (?:\w+ ){0,2}(?:cause|culprit)\b|\bcause (?:of [^.;]{1,40} )?(?:is|was|lies)\b|\bcaused by\b|\bto blame\b|\bresponsible for\b",
+    re.IGNORECASE,
+)
+# "X because Y": the reason names what is to blame.
+_REASON = re.compile(
+    r"(?P<one>[^,;]{3,120}?),? (?:because|since(?! \d)|as a result of|owing to|due to) (?!of\b)(?P<other>[^;]{3,120})"
+    r"|(?P<reason>[^,;]{3,120}?) (?:is what|which|that|and (?:thereby|so|thus)|,? ?then) (?:then )?(?:broke|exhausted|overloaded|made|forced|pushed|slowed|blocked|filled) (?P<effect>[^,;]{3,80})",
     re.IGNORECASE,
 )
 _REFERS = re.compile(r"\s*(?:this|that|these|those|it|they|which|both)\b", re.IGNORECASE)
@@ -53,7 +60,30 @@ def contradiction(text: str, bundle: EvidenceBundle) -> str:
             likely = [other for other in bundle.hypotheses if other.verdict == "likely" and other.service != service]
             if hypothesis.verdict == "possible" and likely and not denied and _THE_CAUSE.search(text):
                 return f"{likely[0].service} is the likely cause, {service} only a possible one."
-    return _cleared_wrongly(text, bundle)
+    return _cleared_wrongly(text, bundle) or _turned(text, bundle)
+
+
+def _turned(text: str, bundle: EvidenceBundle) -> str:
+    """Return why what is given as the reason is none: it belongs to a service that was ruled out, or that is less likely than the other."""
+    verdicts = {hypothesis.service: hypothesis for hypothesis in bundle.hypotheses}
+    for sentence in _SENTENCE_END.split(QUOTE.sub(" ", text)):
+        for match in _REASON.finditer(sentence):
+            effect, reason = (match["one"], match["other"]) if match["one"] else (match["effect"], match["reason"])
+            found, caused = _named(reason, bundle), _named(effect, bundle)
+            service = found[0] if found else ""
+            if not service or not caused or service == caused[0] or _NOT.search(match.group()):
+                continue
+            hypothesis = verdicts.get(service)
+            if hypothesis is not None and hypothesis.verdict == "ruled out":
+                return f"{service} was ruled out: {hypothesis.sentence}"
+            other = verdicts.get(caused[0])
+            if (
+                other is not None
+                and other.verdict == "likely"
+                and (hypothesis is None or hypothesis.verdict != "likely")
+            ):
+                return f"{caused[0]} is the likely cause: {other.sentence}"
+    return ""
 
 
 def _cleared_wrongly(text: str, bundle: EvidenceBundle) -> str:
@@ -68,7 +98,7 @@ def _cleared_wrongly(text: str, bundle: EvidenceBundle) -> str:
 
 def doubt(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
     """Return why a claim about the cause is not established: what no verdict names, a certainty that is none, a change that was merely near."""
-    if unnamed := _unnamed(text, bundle):
+    if unnamed := _unnamed(text, bundle) or _unlinked(text, items, bundle):
         return unnamed
     if _denied(text):
         return ""
@@ -82,6 +112,19 @@ def doubt(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
     blames = _BLAMED_BEFORE.search(text) or _BLAMED_AFTER.search(text)
     if blames and not hedged and _CHANGE.search(text) and any(item.kind is Kind.CHANGE for item in items):
         return "That a change came shortly before does not show that it is the cause."
+    return ""
+
+
+def _unlinked(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
+    """Return why a reason is doubtful where nothing was ranked: no single item tells both it and what it is given for."""
+    if bundle.hypotheses:
+        return ""
+    told = [{stem(word) for word in words(" ".join((item.statement, *item.excerpt)))} for item in items]
+    for match in _REASON.finditer(QUOTE.sub(" ", text)):
+        sides = (match["one"], match["other"]) if match["one"] else (match["reason"], match["effect"])
+        own = [{stem(word) for word in words(side) if not is_plain(word)} for side in sides]
+        if all(own) and not any(all(side & there for side in own) for there in told):
+            return "No single item says that the one is the reason for the other."
     return ""
 
 

@@ -1,6 +1,7 @@
 """Which of an incident's services a text names."""
 
 import re
+from functools import lru_cache
 
 from copilot.evidence.bundle import EvidenceBundle
 
@@ -10,12 +11,17 @@ _OF_ANOTHER = r"(?!\s(?:connections?|pools?|quer(?:y|ies)|calls?|clients?|limits
 
 def services_in(text: str, bundle: EvidenceBundle) -> list[str]:
     """Return the incident's services that the text names, longest names first."""
+    return list(_found(text, frozenset(all_services(bundle))))
+
+
+@lru_cache(maxsize=2_000)
+def _found(text: str, services: frozenset[str]) -> tuple[str, ...]:
     found, rest = [], text
-    for service in sorted(all_services(bundle), key=lambda name: (-len(name), name)):
+    for service in sorted(services, key=lambda name: (-len(name), name)):
         if names(rest, service):
             found.append(service)
             rest = name(service).sub(" ", rest)
-    return found
+    return tuple(found)
 
 
 def all_services(bundle: EvidenceBundle) -> set[str]:
@@ -34,6 +40,7 @@ def names(text: str, service: str) -> bool:
     return bool(name(service).search(text))
 
 
+@lru_cache(maxsize=2_000)
 def name(service: str) -> re.Pattern[str]:
     """Return the pattern of a service's name in a text."""
     return re.compile(rf"(?<![\w-]){re.escape(service)}(?![\w-]){_OF_ANOTHER}", re.IGNORECASE)

@@ -8,8 +8,7 @@ from copilot.answers.claims import Verdict
 from tests.copilot.answers.corpus import reading
 
 LEAST = 0.97
-# The checker misses some of these false claims; it must not miss more. (precision, recall) as they are, a claim or two below.
-HARDER = {"harder-1": (0.86, 0.97), "harder-2": (0.72, 0.89)}
+HARDER = ("harder-1", "harder-2", "harder-3", "model")
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +18,7 @@ def judged() -> list[reading.Judged]:
 
 def test_the_corpus_is_large_and_has_no_claim_twice() -> None:
     claims = [claim for name in ("claims", *HARDER) for claim in reading.claims(name)]
-    assert len(claims) >= 500
+    assert len(claims) >= 650
     assert max(Counter((bundle, tuple(cites), text) for bundle, _, cites, text in claims).values()) == 1
 
 
@@ -38,11 +37,10 @@ def test_what_passes_is_true_and_what_is_true_passes(judged: list[reading.Judged
     require(judged, precision=LEAST, recall=LEAST)
 
 
-@pytest.mark.parametrize("name", sorted(HARDER))
+@pytest.mark.parametrize("name", HARDER)
 def test_of_harder_claims_no_more_are_missed(name: str) -> None:
-    precision, recall = HARDER[name]
     rows = reading.judged(name)
-    require(rows, precision=precision, recall=recall)
+    require(rows, precision=LEAST, recall=LEAST)
     assert not [row.told for row in rows if row.verdict is Verdict.STRUCK and row.label is Verdict.SUPPORTED]
 
 

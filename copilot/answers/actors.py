@@ -1,0 +1,57 @@
+"""Checks who does what to whom: who did not answer, who refuses, who waits, who holds a lock."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from copilot.evidence.bundle import Evidence, Kind
+
+_WHO = r"(?P<who>(?:process|worker|thread|node|pod|pid|replica|shard) #?\d+|[A-Za-z][\w-]*\w)"
+_BETWEEN = r"(?:['’]s?)?(?::\d+)?\s+(?:(?:did|does|do|has|have|had|is|are|was|were|not|never|been|also|no longer|longer|simply|just|only|still)\s+){0,3}"
+_VERBS = ("answer", "respond", "repl(?:y|i)", "refus", "reject", "wait", "h[eo]ld", "block", "overload", "evict", "call", "restart", "time[ds]? out", "log(?:ged|s)\\b|stopped log|log")  # fmt: skip
+_ACTIVE, _PASSIVE = (
+    {verb: re.compile(pattern.replace("VERB", f"(?:{verb})"), re.IGNORECASE) for verb in _VERBS}
+    for pattern in (rf"\b{_WHO}{_BETWEEN}VERB\w*", rf"\bVERB\w*(?: \w+){{0,2}}? (?:by|from) (?:the )?{_WHO}")
+)
+_ANY = re.compile("|".join(_VERBS), re.IGNORECASE)
+_NUMBERED = re.compile(r"\b(?:process|worker|thread|node|pod|pid|replica|shard) #?\d+\b", re.IGNORECASE)
+_HYPHENED = re.compile(r"\b[a-z]\w+(?:-[a-z0-9]\w*)+\b", re.IGNORECASE)
+
+
+def contradiction(text: str, items: Sequence[Evidence], names: Iterable[str]) -> str:
+    """Return who does it according to the items when the text says that somebody else does, "" otherwise."""
+    if not _ANY.search(text):
+        return ""
+    services = {name.lower() for name in names}
+    known = services | {match.lower() for pattern in (_NUMBERED, _HYPHENED) for match in pattern.findall(text)}
+    for verb in _VERBS:
+        claimed = _agent(text, verb, known)
+        if claimed and "log" in verb:
+            if claimed in services and (said := _logged_by_another(claimed, items)):
+                return said
+            continue
+        for item in items if claimed else ():
+            for words in (item.statement, *item.excerpt):
+                told = _agent(words, verb, known)
+                if told and told != claimed:
+                    return f"In {item.id} it is {told}, not {claimed}: {item.statement}"
+    return ""
+
+
+def _logged_by_another(service: str, items: Sequence[Evidence]) -> str:
+    logs = [item for item in items if item.kind is Kind.LOG and item.service]
+    if (
+        not any(service in item.statement.lower() for item in logs)
+        or any(item.service.lower() == service for item in logs)
+        or len(logs) < len(items)
+    ):
+        return ""
+    return f"{logs[0].id} is logged by {logs[0].service}: {logs[0].statement}"
+
+
+def _agent(text: str, verb: str, known: set[str]) -> str:
+    """Return who does it: before the verb, or after "by" or "from" behind it; "" when nobody of those known does."""
+    for pattern in (_PASSIVE[verb], _ACTIVE[verb]):
+        for match in pattern.finditer(text):
+            if match["who"].lower() in known:
+                return match["who"].lower()
+    return ""
