@@ -43,6 +43,11 @@ def quoted(text: str) -> str:
 
 
 def _line_said(finding: Finding) -> str:
+    if finding.is_left_out and finding.unit == "1":
+        before = "none did before" if not finding.before > 0 else f"{quantity(finding.before, '1')} before"
+        return f"{quantity(finding.after, '1')} of {finding.operation} do not log {quoted(finding.template)}, {before}"
+    if finding.is_left_out:
+        return f"it no longer logs {quoted(finding.template)}"
     if finding.unit == "1":
         before = "none before" if not finding.before > 0 else f"{quantity(finding.before, '1')} before"
         return f"{quantity(finding.after, '1')} of {finding.operation} log {quoted(finding.template)}, {before}"

@@ -2,15 +2,17 @@
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from copilot.evidence.bundle import Evidence, Kind, Role
 from copilot.evidence.findings import quoted, said
 from copilot.evidence.wording import clock, quantity
+from incidents.localization.log_mining import template_id
 from incidents.localization.suspects import Finding
 from incidents.telemetry.datamodel import LogRecord, Window, from_ns, to_ns
 
 MAX_LINES = 40
+MINUTE = timedelta(minutes=1)
 EXCERPT_LINES = 3
 EXCERPT_LENGTH = 300
 _WILDCARD = re.compile(r"<[^<>\s]*>")
@@ -19,7 +21,8 @@ _WILDCARD = re.compile(r"<[^<>\s]*>")
 def from_finding(
     finding: Finding, *, role: Role, lines: Sequence[LogRecord], since: datetime, window: Window, backend: str
 ) -> Evidence:
-    """Return the item that shows a finding on a log template; `lines` are the service's lines in the window, which begins before `since`.
+    """Return the item that shows a finding on a log template; `lines` are the service's lines in the window, which begins before `since`
+    and ends after it.
 
     Lines are counted here, in the window before `since` and after it: a finding may be about shares of requests.
     """
@@ -36,12 +39,18 @@ def from_finding(
         role=role,
         service=finding.service,
         title=f"{_what(before, after)} in {finding.service} logs",
-        statement=_statement(finding, counts=(before, after), example=examples[0] if examples else "", first=first),
+        statement=_statement(
+            finding,
+            counts=(before, after),
+            minutes=((since - window.start) / MINUTE, (window.end - since) / MINUTE),
+            example=examples[0] if examples else "",
+            first=first,
+        ),
         start=window.start,
         end=window.end,
         statistic={"before": {"value": before, "unit": "lines"}, "after": {"value": after, "unit": "lines"}},
         excerpt=examples,
-        query=f'service="{finding.service}" template="{finding.template}"',
+        query=f'service="{finding.service}" template="{finding.template}" id={template_id(finding.template)}',
         backend=backend,
         detail={
             "template": finding.template,
@@ -66,26 +75,36 @@ def template_pattern(template: str) -> re.Pattern[str]:
     return re.compile(r".*?".join(part for part in fixed if part)[:2000])
 
 
-def _statement(finding: Finding, *, counts: tuple[int, int], example: str, first: str) -> str:
+def _statement(
+    finding: Finding, *, counts: tuple[int, int], minutes: tuple[float, float], example: str, first: str
+) -> str:
     before, after = counts
     line = quoted(example or finding.template)
     share = ""
     if finding.unit == "1" and finding.operation:
-        share = f"; {quantity(finding.after, '1')} of {finding.operation} log it"
+        verb = "do not log" if finding.is_left_out else "log"
+        share = f"; {quantity(finding.after, '1')} of {finding.operation} {verb} it"
     if not before and not after:
         return f"{finding.service}: {said(finding)}."
     if not before:
         return f"{finding.service} logged {line} {times(after)} during the incident, first at {first}, and never in the window before{share}."
     if not after:
         return f"{finding.service} stopped logging {line}: {before:,} lines in the window before, none during the incident."
-    more = "more" if after > before else "fewer"
-    return f"{finding.service} logged {line} {times(after)} during the incident, {more} than the {before:,} in the window before{share}."
+    # The windows differ in length: rates are compared, not counts.
+    usual, now = before / max(minutes[0], 1e-9), after / max(minutes[1], 1e-9)
+    rates = f"{quantity(now, '')} a minute, {quantity(usual, '')} before"
+    more = "more often" if now > usual else "less often"
+    return f"{finding.service} logged {line} {times(after)} during the incident, {more} than the {before:,} {_lines(before)} in the window before ({rates}){share}."
 
 
 def _what(before: int, after: int) -> str:
     if after and not before:
         return "New pattern"
     return "Vanished pattern" if before and not after else "Changed pattern"
+
+
+def _lines(count: int) -> str:
+    return "line" if count == 1 else "lines"
 
 
 def times(count: int) -> str:

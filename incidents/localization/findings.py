@@ -108,7 +108,8 @@ def of_silence(view: TraceView, silence: Unanswered) -> Lead:
 def of_path(view: TraceView, change: PathChange) -> Lead:
     """Return the lead for a path that became more common."""
     telling = next((event for event in change.did if event.alarming), None)
-    line = telling or next((event for event in change.omits if event.kind is EventKind.LINE), None)
+    left_out = next((event for event in change.omits if event.kind is EventKind.LINE), None)
+    line = telling or left_out
     by_line = line is not None and line.kind is EventKind.LINE
     finding = Finding(
         service=change.service,
@@ -123,6 +124,7 @@ def of_path(view: TraceView, change: PathChange) -> Lead:
         template=line.text if line is not None and by_line else "",
         trace_id=_trace(view, change.rows[:1]),
         exemplars=_traces(view, change.rows),
+        is_left_out=by_line and telling is None,
     )
     return Lead(finding, "path", change.rows, Family.CODE_PATH if telling is None else Family.ERROR)
 
@@ -147,23 +149,30 @@ def _short(event: Event) -> str:
 
 
 def of_lines(change: LineChange, lines: Sequence[LogRecord]) -> Lead:
-    """Return the lead for a template that came more often."""
+    """Return the lead for a template that came more often, less often or not at all."""
     chosen = [lines[place] for place in change.places[:EXEMPLARS].tolist()]
     finding = Finding(
         service=change.service,
         modality=Modality.LOGS,
-        statistic="lines per request of a log template" if change.before else "new log template, lines per request",
+        statistic=_rate(change),
         before=change.before if change.before else float("nan"),
         after=change.after,
         unit="1/request",
         strength=change.strength,
-        onset_at=from_ns(min(line.time_ns for line in chosen)) if chosen else None,
+        onset_at=from_ns(min(line.time_ns for line in chosen)) if chosen and change.after else None,
         template=change.template,
         exemplars=tuple(line.trace_id.hex() for line in chosen if line.trace_id),
+        is_left_out=not change.after,
     )
     if change.alarming:
         return Lead(finding, "alarm", NO_ROWS, Family.ERROR)
     return Lead(finding, "lines", NO_ROWS, Family.CODE_PATH)
+
+
+def _rate(change: LineChange) -> str:
+    if not change.before:
+        return "new log template, lines per request"
+    return "lines per request of a log template" if change.after else "vanished log template, lines per request"
 
 
 def of_departure(departure: Departure) -> Lead:

@@ -24,6 +24,12 @@ _KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
     ("<address>", re.compile(r"(?<![\w.])/?0{1,3}(?:\.0{1,3}){3}(?:[:/]0+)?(?![\w.]*\w)")),
+    (
+        "<address>",  # of IPv6: with a gap, or all eight parts
+        re.compile(
+            r"(?<![\w:])(?=[0-9A-Fa-f:]*::|(?:[0-9A-Fa-f]+:){7})[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?:[%/]\w+)?(?![\w:])"
+        ),
+    ),
     ("<id>", re.compile(r"\b(?:[0-9A-Fa-f]{2}[:-]){3,}[0-9A-Fa-f]{2}\b")),  # hardware addresses
     (
         "<id>",

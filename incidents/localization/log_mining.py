@@ -26,6 +26,7 @@ _PARTING = "\x1e"
 MANY_CONTENTS = 8
 BEGINNING = 3  # tokens that two lines of one statement in the code share at least
 _SPLIT = re.compile(r"(\s+|[=:,;()\[\]{}\"'|]|\.{2,})")
+_QUOTED = re.compile(r"""(["'])<\*>\1""")
 _CLOSING = {")": "(", "]": "[", "}": "{", '"': '"', "'": "'"}
 _LISTS = {",", ";"}
 
@@ -283,4 +284,4 @@ def _text(rows: Sequence[Sequence[Token]]) -> str:
     longest = max(rows, key=len)
     if len(longest) > len(compared):
         shown.append(" <*>" if longest[len(compared)].shown.startswith(" ") else "<*>")
-    return "".join(shown).strip() or OTHER
+    return _QUOTED.sub(r"\1<string>\1", "".join(shown).strip()) or OTHER

@@ -18,7 +18,8 @@ MIN_LINES = 3
 
 @dataclass(frozen=True)
 class LineChange:
-    """A template whose number changed. `before` and `after` are lines per request; `places` index the incident's lines, if any."""
+    """A template whose number changed. `before` and `after` are lines per request; `places` index the incident's lines, or those
+    from before where the template vanished: examples of it."""
 
     service: str
     template: str
@@ -32,7 +33,7 @@ class LineChange:
 def line_changes(
     templates: TemplatedLines, *, before: NDArray[np.bool_], after: NDArray[np.bool_], requests: tuple[int, int]
 ) -> list[LineChange]:
-    """Return the templates that came more often, or stopped coming, for the requests served, strongest first.
+    """Return the templates that came more or less often, or stopped coming, for the requests served, strongest first.
 
     `before` and `after` mark the lines to count, shape (lines,); `requests` how many requests (or seconds) each side had.
     A service without a line before is left out: nothing can be compared.
@@ -65,7 +66,7 @@ def line_changes(
                 after=float(counts[1][number] / requests[1]),
                 alarming=templates.alarming[number] and rose,
                 strength=float(strength(sigmas[number : number + 1], np.array([weight * reach]))[0]),
-                places=np.flatnonzero((templates.template == number) & after),
+                places=np.flatnonzero((templates.template == number) & (after if counts[1][number] else before)),
             )
         )
     return sorted(found, key=lambda one: -one.strength)

@@ -47,7 +47,7 @@ class Finding:
     `statistic` names what was compared ("self time p90 of GET /cart", "cpu_usage_pct", "new log template");
     `before` and `after` are its values in `unit` (NaN when it did not exist); `strength` is ≥ 0 and comparable across findings.
     `series` points to the metric series, `template` to the log template, `operation` to the operation, `trace_id` (hex) to an
-    exemplar: whichever applies, "" or None otherwise.
+    exemplar: whichever applies, "" or None otherwise. `is_left_out` says that lines of `template` are what is missing, not what came.
     """
 
     service: str
@@ -63,6 +63,7 @@ class Finding:
     template: str = ""
     trace_id: str = ""
     exemplars: tuple[str, ...] = ()
+    is_left_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)

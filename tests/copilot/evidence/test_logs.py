@@ -2,6 +2,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from copilot.evidence.bundle import Role
+from copilot.evidence.findings import said
 from copilot.evidence.logs import from_finding, template_pattern
 from incidents.localization.suspects import Finding, Modality
 from incidents.telemetry.datamodel import LogRecord, Window, to_ns
@@ -50,10 +51,27 @@ def test_the_statement_holds_count_first_time_and_quotation() -> None:
 
 def test_vanished_and_changed_patterns_say_so() -> None:
     assert "stopped logging" in statement(line(-60, FULL), line(-50, FULL))
-    assert "3 times during the incident, more than the 1 in the window before" in statement(
-        line(-60, FULL), line(1, FULL), line(2, FULL), line(3, FULL)
+    assert (
+        "3 times during the incident, more often than the 1 line in the window before (0.6 a minute, 0.0667 before)"
+        in statement(line(-60, FULL), line(1, FULL), line(2, FULL), line(3, FULL))
     )
     assert "once during the incident" in statement(line(3, FULL))
+
+
+def test_rates_are_compared_not_counts_of_windows_of_different_lengths() -> None:
+    """15 minutes before, 5 minutes during: as many lines are three times the rate."""
+    before, during = [line(-60 - n, FULL) for n in range(30)], [line(n, FULL) for n in range(30)]
+    assert "more often than the 30 lines in the window before (6 a minute, 2 before)" in statement(*before, *during)
+    assert "less often than the 30 lines in the window before (1 a minute, 2 before)" in statement(*before, *during[:5])
+
+
+def test_a_line_that_is_left_out_is_never_said_to_be_written() -> None:
+    left_out = replace(FINDING, unit="1", before=0.0, after=0.5, operation="POST /charges", is_left_out=True)
+    told = said(left_out)
+    assert told == "50 % of POST /charges do not log “QueuePool limit of size … reached”, none did before"
+    assert "50 % of POST /charges do not log it" in statement(line(-60, FULL), line(3, FULL), finding=left_out)
+    vanished = replace(FINDING, before=2.0, after=0.0, is_left_out=True)
+    assert said(vanished) == "it no longer logs “QueuePool limit of size … reached”"
 
 
 def test_a_share_of_requests_is_said_as_such() -> None:

@@ -14,6 +14,9 @@ def texts(*lines: str) -> list[str]:
         ("took 12.5 seconds", "took <duration>"),
         ("read 3.2 KB of 10MB", "read <size> of <size>"),
         ("peer 10.0.0.7:443 left", "peer <address> left"),
+        ("peer 2001:db8::1 left", "peer <address> left"),
+        ("peer [::1]:443 left", "peer [<address>]:<number> left"),
+        ("used std::vector at 09:00:01", "used std::vector at <time>"),
         ("peer web-1.example.com left", "peer <host> left"),
         ("job 6f1c2d3e-0a1b-4c5d-8e9f-001122334455 done", "job <id> done"),
         ("device 00:1a:2b:3c:4d:5e up", "device <id> up"),
@@ -33,6 +36,12 @@ def test_a_place_with_many_words_varies_and_one_with_few_tells_events_apart() ->
     names = ("ada", "bob", "cleo", "dora", "emil", "finn")
     assert texts(*(f"Invalid account {name} tried" for name in names)) == ["Invalid account <*> tried"]
     assert len(texts(*(f"machine was {state} by hand" for state in ("started", "paused", "resumed")))) == 3
+
+
+def test_quoted_text_that_varies_is_a_string() -> None:
+    asked = ("red hat", "socks", "a blue scarf", "gloves", "long coat", "tie", "boots of leather", "belt", "two hats")
+    assert texts(*(f'search "{words}" found 3' for words in asked)) == ['search "<string>" found <number>']
+    assert template_id('search "<string>" found') == template_id('search "<*>" found')
 
 
 def test_names_of_what_was_just_named_are_values_however_few() -> None:
