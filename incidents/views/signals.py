@@ -39,6 +39,7 @@ _TAKEN = {
     SignalVerdict.Verdict.INTERESTING: "its departures may open incidents again",
 }
 BACK = timedelta(hours=6)
+LEAST_DRAWN = 30  # minutes
 
 
 @may_see
@@ -107,16 +108,19 @@ def signal_of(request: HttpRequest) -> HttpResponse:
 
 
 def _drawn(seen: baselines.Watched, shown: Sequence[Shown]) -> str:
+    known = np.flatnonzero(np.isfinite(seen.values))
+    # A series that is young fills the picture too.
+    first = min(known[0] if len(known) else 0, max(len(seen.times) - LEAST_DRAWN, 0))
     marks = picture.marks(
-        times=seen.times,
-        values=seen.values,
-        expected=seen.expected,
-        spread=seen.spread,
+        times=seen.times[first:],
+        values=seen.values[first:],
+        expected=seen.expected[first:],
+        spread=seen.spread[first:],
         alarms=np.array([], dtype=np.intp),
         stretches=[
             (one.began_at.timestamp(), one.began_at.timestamp() + 60.0 * one.minutes)
             for one in shown
-            if seen.times[0] <= one.began_at.timestamp() + 60.0 * one.minutes
+            if seen.times[first] <= one.began_at.timestamp() + 60.0 * one.minutes
         ],
     )
     # Numbers and times only, made by us: nothing in it came from outside as text.
