@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from incidents.detection.learned import ALARM, STATE, Learned, Maturity
+from incidents.detection.learned import STATE, Learned, Maturity
+from incidents.detection.news import ALARM
 
 # The state goes through its stored form this often, as it does in a process that is restarted.
 STORED_EVERY = 2_000

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from incidents.detection import backtest
-from incidents.detection.learned import ALARM
+from incidents.detection.news import ALARM
 from incidents.telemetry import series_file
 
 FALSE_ALARM = 0.11

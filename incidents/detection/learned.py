@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from incidents.detection import novelty, profiles, seasons, tails
+from incidents.detection.news import News
 
 DAY, WEEK_DAYS, HOURS = 86_400.0, 7, 24
 WORKING_DAYS = 5
@@ -33,10 +34,6 @@ LEAST_DEVIATION, LEAST_NOVELTY = 2.0**-6, 2.0**-4
 SAMPLES_PER_EVENT = 10.0
 # The own season is heard when it halves the usual error of day and week: else it only adds its own noise.
 OWN_SKILL = 0.5
-# From this score on a departure is worth an alarm: fitted on the development half of the public series, where 0.55 to 0.75 do
-# about as well (62 to 67 of 100 points). After an alarm only a worse departure is news, for this many samples: at five minutes, a working day.
-ALARM = 0.65
-COOL_DOWN_SAMPLES = 100
 # Beyond this a value is an exporter's mistake, and its square would not be a number any more.
 LARGEST = 1e30
 NOTHING = -50.0  # nats: what is not judged surprises nobody
@@ -89,8 +86,6 @@ _SCALARS = (
     "step",
     "recent",
     "shared",
-    "peak",
-    "since_peak",
 )
 _PROFILES = ("day", "week", "own")
 
@@ -102,7 +97,7 @@ class Judgement:
     `score` in [0, 1] is the share that this departure is of all as extreme ones, itself included, that usual behaviour alone would
     show in a history as long as the known one; NaN for no sample or too little history. `expected` and `spread` are in the
     series' own unit, `is_new_place` says that rarity of place, not distance from the usual level, decided. `news` is the score where it
-    is higher than any within the cool-down, else 0: one alarm an episode comes of it.
+    is higher than any within the cool-down, after an alarm clearly so, else 0: one alarm an episode comes of it.
     """
 
     score: NDArray[np.float64]
@@ -176,6 +171,7 @@ class Learned:
         self.tails["novelty"] = tails.Tails(rows, lowest=LEAST_NOVELTY)
         self.seasons = seasons.Seasons(rows)
         self.novelty = novelty.Novelty(rows)
+        self.news = News(rows)
 
     samples: NDArray[np.float64]
     first_at: NDArray[np.float64]
@@ -186,8 +182,6 @@ class Learned:
     step: NDArray[np.float64]
     recent: NDArray[np.float64]
     shared: NDArray[np.float64]
-    peak: NDArray[np.float64]
-    since_peak: NDArray[np.float64]
 
     def advance(self, at: NDArray[np.float64], values: NDArray[np.float64], worse: NDArray[np.int8]) -> Judgement:
         """Judge one sample of each row by what was learned before it, then learn from it.
@@ -208,7 +202,11 @@ class Learned:
         score = self._score(np.maximum(rarity, place))
         self._learn(moment, value, given)
         return Judgement(
-            np.where(judged, score, np.nan), expected, spread, by_place, self._news(np.where(judged, score, 0.0), given)
+            np.where(judged, score, np.nan),
+            expected,
+            spread,
+            by_place,
+            self.news.advance(np.where(judged, score, 0.0), given),
         )
 
     def _begin(self, given: NDArray[np.bool_], at: NDArray[np.float64], values: NDArray[np.float64]) -> None:
@@ -290,12 +288,6 @@ class Learned:
     def _score(self, surprise: NDArray[np.float64]) -> NDArray[np.float64]:
         return 1.0 / (1.0 + np.exp(-np.maximum(surprise, NOTHING)) / SAMPLES_PER_EVENT)
 
-    def _news(self, score: NDArray[np.float64], given: NDArray[np.bool_]) -> NDArray[np.float64]:
-        is_news = score > self.peak
-        self.since_peak = np.where(is_news, 0.0, self.since_peak + given)
-        self.peak = np.where(is_news, score, np.where(self.since_peak > COOL_DOWN_SAMPLES, 0.0, self.peak))
-        return np.where(is_news, score, 0.0)
-
     def _learn(self, moment: NDArray[np.float64], value: NDArray[np.float64], given: NDArray[np.bool_]) -> None:
         gain = np.where(given, np.maximum(1.0 / (self.samples + 1.0), 1.0 / SLOW_MEMORY), 0.0)
         away = value - self.mean
@@ -325,6 +317,7 @@ class Learned:
             self.profiles[name].pack(packed[name])
         for name, tail in self.tails.items():
             tail.pack(packed[f"tail_{name}"])
+        packed["peak"], packed["since_peak"] = self.news.peak, self.news.since_peak
         self.seasons.pack(packed["season"])
         packed["visited"] = self.novelty.pack()
         return packed
@@ -339,6 +332,7 @@ class Learned:
             learned.profiles[name].unpack(packed[name])
         for name, tail in learned.tails.items():
             tail.unpack(packed[f"tail_{name}"])
+        learned.news.peak, learned.news.since_peak = packed["peak"].copy(), packed["since_peak"].copy()
         learned.seasons.unpack(packed["season"])
         learned.novelty.unpack(packed["visited"])
         return learned

@@ -10,7 +10,7 @@ import numpy as np
 from django.core.management.base import BaseCommand, CommandError
 
 from incidents.detection import backtest, forecast, picture
-from incidents.detection.learned import ALARM
+from incidents.detection.news import ALARM
 from incidents.telemetry import series_file
 
 WORSE = {"both": 0, "up": 1, "down": -1}

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 
 from incidents.detection import evaluation
 from incidents.detection.backtest import Backtest
-from incidents.detection.learned import ALARM
+from incidents.detection.news import ALARM, news_of
 from incidents.telemetry.series_file import SeriesFile, SeriesFileError
 
 HELP = "find the anomalies of labelled metric series"
@@ -42,9 +42,12 @@ def run(options: dict[str, Any], *, write: Callable[[str], object]) -> None:
         if windows is None:
             write("No labels/combined_windows.json beside the data: nothing to compare with.")
             return
+        threshold = options["threshold"]
         outcomes = [
-            evaluation.judge(name, series[name], said[name].news, windows.get(name, []), threshold=options["threshold"])
-            for name in series
+            evaluation.judge(
+                name, series[name], news_of(one.score, alarm=threshold), windows.get(name, []), threshold=threshold
+            )
+            for name, one in said.items()
         ]
     except (evaluation.EvaluationError, SeriesFileError) as error:
         raise CommandError(str(error)) from error

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from incidents.detection import backtest
-from incidents.detection.learned import ALARM, STATE, Learned, Maturity
+from incidents.detection.learned import STATE, Learned, Maturity
+from incidents.detection.news import ALARM
 from tests.incidents.detection.streams import START
 
 DAY = 288  # samples of five minutes
