@@ -15,6 +15,7 @@ from incidents.views import (
     teams,
     topology,
     trends,
+    trends_calibration,
     trends_export,
 )
 
@@ -23,6 +24,7 @@ urlpatterns = [
     path("trends/recurring/", trends.recurring, name="trends-recurring"),
     path("trends/noise/", trends.noise, name="trends-noise"),
     path("trends/people/", trends.people, name="trends-people"),
+    path("trends/calibration/", trends_calibration.calibration, name="trends-calibration"),
     path("trends/incidents/", trends.incidents_behind, name="trends-incidents"),
     path("trends/report/", trends.report, name="trends-report"),
     path("trends/export/<slug:table>.csv", trends_export.export, name="trends-export"),

@@ -49,7 +49,8 @@ class Assessment:
     """The verdict on the leading suspect, `service`; "" when there is none.
 
     `calibrated` is localization's chance that the fault is there, `confidence` what is left of it under the caps; both in [0, 1].
-    `questions` are what is open, each as a question that somebody can answer.
+    `uncorrected` is localization's chance before the record of resolved incidents corrected it, None where that was not kept. `questions` are
+    what is open, each as a question that somebody can answer.
     """
 
     service: str
@@ -60,6 +61,7 @@ class Assessment:
     caps: tuple[Cap, ...]
     attempts: tuple[Attempt, ...]
     questions: tuple[str, ...]
+    uncorrected: float | None = None
 
     def ended(self, result: Result) -> tuple[Attempt, ...]:
         """Return the attempts that ended so."""

@@ -1,7 +1,7 @@
 """Gathers an incident's evidence: symptoms, then the cause, its rivals, what speaks against, context, and what to do."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from copilot.evidence import changes, hiding, lessons, logs, metrics, passages, precedents, traces
@@ -12,11 +12,14 @@ from copilot.evidence.locating import located
 from copilot.evidence.numbering import numbered
 from copilot.evidence.refutation import Case
 from copilot.privacy import vault
+from incidents.detection.anomaly import Episode
+from incidents.localization import recalibration
 from incidents.localization.confidence import held
 from incidents.localization.suspects import Finding, Modality, Ranking
 from incidents.models import Incident, Investigation
 from incidents.telemetry.backend import TelemetryBackend, TelemetryError
 from incidents.telemetry.datamodel import LogRecord, MetricSeries, SeriesKey, Window
+from incidents.trends import calibration
 from runbooks.passages import SearchResult
 
 CONTEXT_BEFORE = timedelta(minutes=15)  # what a chart shows before the incident
@@ -81,32 +84,22 @@ def gather(
     `window` is the incident's. Personal data are tokens in all of it. What cannot be fetched is named in `gaps`; nothing is raised for it.
     Raises HidingFailed.
     """
+    stated_chance = ranking.suspects[0].confidence if ranking.suspects else 0.0
+    ranking = recalibration.apply(ranking, calibration.in_use(now=now))
     sources = _Sources(backend, window, Window(window.start - CONTEXT_BEFORE, window.end))
-    services = sorted(
-        {*incident.services, *(s.service for s in ranking.suspects[:3]), *(r.service for r in ranking.ruled_out)}
-    )
+    episodes = [anomaly.episode for anomaly in incident.anomalies.all()]
     drafts = [
-        *_symptoms(incident, sources, services),
-        *_causes(ranking, sources, services),
-        *_changes(sources),
+        *_measured(ranking, sources, episodes, services=incident.services),
         *_knowledge(incident, ranking, sources, search),
     ]
     former, pseudonyms = _former(incident), vault.of_incident(incident.pk)
     items, earlier = numbered((hiding.item(draft, pseudonyms) for draft in _once(drafts)), former=former)
-    episodes = [anomaly.episode for anomaly in incident.anomalies.all()]
-    assessment = assess(
-        Case(ranking, items, episodes, start=window.start, end=max(window.end, incident.last_anomaly_at))
-    )
+    case = Case(ranking, items, episodes, start=window.start, end=max(window.end, incident.last_anomaly_at))
+    assessment = replace(assess(case), uncorrected=round(stated_chance, 3))
     # One figure for each suspect from here on, whoever shows it.
     stated = held(ranking, at_most=assessment.confidence)
     hypotheses = hypotheses_of(stated, items, assessment)
-    where = located(
-        stated,
-        hypotheses=hypotheses,
-        items=items,
-        episodes=episodes,
-        began_at=window.start,
-    )
+    where = located(stated, hypotheses=hypotheses, items=items, episodes=episodes, began_at=window.start)
     bundle = EvidenceBundle(
         gathered_at=now,
         incident_start=window.start,
@@ -125,17 +118,35 @@ def gather(
     return hiding.hide(bundle, pseudonyms)
 
 
+def measured(
+    ranking: Ranking, *, window: Window, backend: TelemetryBackend, episodes: Sequence[Episode]
+) -> tuple[Evidence, ...]:
+    """Return what telemetry alone shows of a window, numbered: what a verdict rests on, without a record and without knowledge."""
+    sources = _Sources(backend, window, Window(window.start - CONTEXT_BEFORE, window.end))
+    services = {episode.key.service for episode in episodes}
+    return numbered(_once(_measured(ranking, sources, episodes, services=services)), former=None)[0]
+
+
+def _measured(
+    ranking: Ranking, sources: _Sources, episodes: Sequence[Episode], *, services: Iterable[str]
+) -> Iterator[Evidence]:
+    looked_at = sorted({*services, *(s.service for s in ranking.suspects[:3]), *(r.service for r in ranking.ruled_out)})
+    yield from _symptoms(episodes, sources, looked_at)
+    yield from _causes(ranking, sources, looked_at)
+    yield from _changes(sources)
+
+
 def _former(incident: Incident) -> EvidenceBundle | None:
     """Return what an earlier investigation of the incident pinned; None at the first."""
     found = Investigation.objects.filter(incident=incident).values_list("evidence", flat=True).first()
     return from_json(found) if found else None
 
 
-def _symptoms(incident: Incident, sources: _Sources, services: Sequence[str]) -> Iterator[Evidence]:
+def _symptoms(found: Sequence[Episode], sources: _Sources, services: Sequence[str]) -> Iterator[Evidence]:
     """Yield the worst departures, one a service and kind of signal, those that users feel first."""
     felt = {"error_ratio": 0, "duration_p95": 1, "duration_p99": 1, "duration_p50": 2, "requests_per_second": 3}
     episodes = sorted(
-        (anomaly.episode for anomaly in incident.anomalies.all()),
+        found,
         key=lambda e: (felt.get(e.key.name, 4), e.key.attributes != "{}", -e.score),
     )
     seen: set[tuple[str, int]] = set()

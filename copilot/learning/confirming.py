@@ -46,4 +46,5 @@ def _stated(bundle: EvidenceBundle) -> lifecycle.Stated | None:
     found = bundle.assessment
     if found is None or not found.service:
         return None
-    return lifecycle.Stated(found.service, found.certainty.value, found.calibrated, found.confidence)
+    chance = found.calibrated if found.uncorrected is None else found.uncorrected
+    return lifecycle.Stated(found.service, found.certainty.value, chance, found.confidence)

@@ -40,6 +40,7 @@ class ShownAssessment:
     word: str
     because: str
     calibrated: str
+    uncorrected: str
     confidence: str
     caps: tuple[str, ...]
     attempts: tuple[ShownAttempt, ...]
@@ -58,6 +59,7 @@ def shown_assessment(bundle: EvidenceBundle) -> ShownAssessment | None:
         word=WORDS[found.certainty],
         because=found.because,
         calibrated=percent(found.calibrated),
+        uncorrected=_uncorrected(found),
         confidence=percent(found.confidence),
         caps=tuple(f"At most {percent(cap.at_most)}: {cap.reason}." for cap in found.caps),
         attempts=tuple(
@@ -73,6 +75,13 @@ def shown_assessment(bundle: EvidenceBundle) -> ShownAssessment | None:
         ),
         next_check=bundle.next_check,
     )
+
+
+def _uncorrected(found: Assessment) -> str:
+    """Return the chance before the record of resolved incidents corrected it, "" where it did not."""
+    if found.uncorrected is None or percent(found.uncorrected) == percent(found.calibrated):
+        return ""
+    return percent(found.uncorrected)
 
 
 def held_down(assessment: Assessment) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.random import Generator
 
-from incidents.history.world import CHATTER, CREWS, TAGS, TROUBLES, Cause, Crew, Trouble
+from incidents.history.world import CHATTER, CREWS, FAMILIES, TAGS, TRIALS, TROUBLES, Cause, Crew, Trouble
+from incidents.localization.confidence import NAMED
 
 # Incidents by hour (UTC) and by weekday: deploys and traffic by day, little at weekends.
 _HOURS = np.array([2, 1, 1, 1, 1, 2, 4, 7, 10, 11, 11, 9, 8, 11, 12, 11, 9, 7, 6, 5, 5, 4, 3, 3], dtype=np.float64)
@@ -51,6 +52,18 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What people confirmed of one incident, and what had been stated of it; chances in [0, 1]."""
+
+    service: str
+    family: str
+    stated_service: str
+    certainty: str
+    chance: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Chirp:
     """One firing without an incident: what it was called, where, when, for how long, and what became of it."""
 
@@ -71,6 +84,40 @@ def stories(*, days: int, incidents: int, seed: int, now: datetime) -> tuple[Sto
         story = _story(dice, at, progress, now=now)
         told.append(_perhaps_merged(dice, story, told))
     return tuple(told)
+
+
+def confirmations(told: Sequence[Story], *, seed: int) -> Iterator[tuple[int, Confirmation]]:
+    """Yield, for two in three incidents that are over, the confirmed cause and what had been stated: a little too sure of itself."""
+    dice = np.random.default_rng(seed + 2)
+    for place, story in enumerate(told):
+        chance = float(dice.beta(2.4, 1.1))
+        is_right = dice.random() < chance**1.35
+        said = dice.random() < 0.66
+        held = min(chance, float(dice.choice((1.0, 0.9, 0.85, 0.8))))
+        if story.resolved_at is None or story.merged_into is not None or not said:
+            continue
+        rivals = [name for name in story.crew.services if name != story.services[0]]
+        yield (
+            place,
+            Confirmation(
+                service=story.services[0],
+                family=FAMILIES.get(story.trouble.cause, ""),
+                stated_service=story.services[0] if is_right else str(dice.choice(rivals)),
+                certainty="likely" if held >= NAMED else "inconclusive",
+                chance=round(chance, 3),
+                confidence=round(held, 3),
+            ),
+        )
+
+
+def trials(told: Sequence[Story], *, seed: int) -> Iterator[tuple[int, str, str]]:
+    """Yield what was tried in some of the incidents that are over: the incident's place, how it went, and what it was."""
+    dice = np.random.default_rng(seed + 3)
+    for place, story in enumerate(told):
+        if story.resolved_at is None or dice.random() >= 0.5:
+            continue
+        for kind, text in TRIALS[story.trouble.cause][: int(dice.integers(1, 4))]:
+            yield place, kind, text
 
 
 def chirps(*, days: int, seed: int, now: datetime) -> tuple[Chirp, ...]:

@@ -142,3 +142,27 @@ CHATTER = (
     ("BackupLate", 4, 0.2, 0.5, False),
 )
 TAGS = ("black-friday", "customer-reported", "data-loss", "eu", "us", "slo-burn")
+
+# What the fault looks like to localization, by what it came from.
+FAMILIES = {
+    Cause.DEPLOY: "error",
+    Cause.CONFIGURATION: "error",
+    Cause.CODE: "resource",
+    Cause.CAPACITY: "resource",
+    Cause.DEPENDENCY: "latency",
+    Cause.INFRASTRUCTURE: "error",
+    Cause.DATA: "code path",
+}
+# What people try, in the order in which they remember it: how it went, and what it was.
+_RESTART = (("no help", "Restarted the instances"),)
+TRIALS: dict[Cause, tuple[tuple[str, str], ...]] = {
+    Cause.DEPLOY: (("fixed", "Rolled the deploy back"), ("worse", "Restarted all instances at once"), *_RESTART),
+    Cause.CONFIGURATION: (("fixed", "Put the setting back"), ("no help", "Rolled the last deploy back")),
+    Cause.CODE: (("fixed", "Set a limit on the cache"), ("worse", "Doubled the memory of every instance"), *_RESTART),
+    Cause.CAPACITY: (("fixed", "Added workers"), *_RESTART),
+    Cause.DEPENDENCY: (("fixed", "Switched to the second provider"), ("worse", "Raised the number of retries")),
+    Cause.INFRASTRUCTURE: (("fixed", "Moved the instances to other nodes"), *_RESTART),
+    Cause.DATA: (("fixed", "Ran the import again from its last good step"), ("no help", "Cleared the cache")),
+    Cause.UNKNOWN: _RESTART,
+    Cause.FALSE_ALARM: (("fixed", "Repaired the probe"),),
+}

@@ -11,7 +11,7 @@ from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from incidents.history.invention import Chirp, Story, chirps, stories
+from incidents.history.invention import Chirp, Story, chirps, confirmations, stories, trials
 from incidents.history.world import CREWS, PREFIX, SOURCE, SUFFIX
 from incidents.models import (
     Alert,
@@ -19,9 +19,11 @@ from incidents.models import (
     AlertEvent,
     AlertMonth,
     AlertSource,
+    ConfirmedCause,
     GroupingDecision,
     Incident,
     IncidentRole,
+    Lesson,
     Team,
     TimelineEntry,
 )
@@ -73,6 +75,8 @@ def write(*, days: int, incidents: int, seed: int, now: datetime) -> Written:
         teams, people = _cast()
         rows = _incidents(told, teams)
         _roles(told, rows, people)
+        ConfirmedCause.objects.bulk_create(_causes(told, rows, seed=seed), batch_size=BATCH)
+        Lesson.objects.bulk_create(_lessons(told, rows, seed=seed), batch_size=BATCH, ignore_conflicts=True)
         TimelineEntry.objects.bulk_create(_timeline(told, rows), batch_size=BATCH, ignore_conflicts=True)
         firings = [*_firings(told), *_chirping(chirps(days=days, seed=seed, now=now))]
         alerts = _alerts(firings, rows, now=now)
@@ -175,6 +179,39 @@ def _roles(told: Sequence[Story], rows: Sequence[Incident], people: dict[str, Us
         ),
         batch_size=BATCH,
     )
+
+
+def _causes(told: Sequence[Story], rows: Sequence[Incident], *, seed: int) -> Iterator[ConfirmedCause]:
+    for place, made in confirmations(told, seed=seed):
+        story = told[place]
+        if story.resolved_at is not None:
+            yield ConfirmedCause(
+                incident=rows[place],
+                service=made.service,
+                family=made.family,
+                confirmed_at=story.resolved_at,
+                confirmed_by=story.parts[0].person if story.parts else story.crew.people[0],
+                changed_at=story.resolved_at,
+                stated_service=made.stated_service,
+                stated_certainty=made.certainty,
+                stated_chance=made.chance,
+                stated_confidence=made.confidence,
+            )
+
+
+def _lessons(told: Sequence[Story], rows: Sequence[Incident], *, seed: int) -> Iterator[Lesson]:
+    for place, kind, text in trials(told, seed=seed):
+        story = told[place]
+        if story.resolved_at is not None:
+            person = story.parts[0].person if story.parts else story.crew.people[0]
+            yield Lesson(
+                incident=rows[place],
+                kind=kind,
+                service=story.services[0],
+                text=text,
+                told_at=story.resolved_at,
+                told_by=person,
+            )
 
 
 def _timeline(told: Sequence[Story], rows: Sequence[Incident]) -> Iterator[TimelineEntry]:

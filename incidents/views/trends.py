@@ -36,6 +36,7 @@ TABS = (
     ("trends-recurring", "What comes back"),
     ("trends-noise", "Noise"),
     ("trends-people", "Load on people"),
+    ("trends-calibration", "Calibration"),
 )
 
 may_see_trends = permission_required("incidents.view_trends", raise_exception=True)
@@ -46,9 +47,9 @@ may_see_trends = permission_required("incidents.view_trends", raise_exception=Tr
 @never_cache
 def trends(request: HttpRequest) -> HttpResponse:
     """Show how long incidents take, whether that changed, and where."""
-    now, wanted, visible = _opening(request)
+    now, wanted, visible = opening(request)
     population = populations.read(visible, wanted.choice, now=now)
-    context = _frame(wanted, population, tab="trends", now=now)
+    context = frame(wanted, population, tab="trends", now=now)
     if len(population):
         key = rows_of(visible), wanted.choice, *sorted(wanted.values.items())
         context |= _times.get(key, lambda: _times_of(wanted, population, visible, now=now), now=now)
@@ -60,13 +61,13 @@ def trends(request: HttpRequest) -> HttpResponse:
 @never_cache
 def recurring(request: HttpRequest) -> HttpResponse:
     """Show what came back within thirty days."""
-    now, wanted, visible = _opening(request)
+    now, wanted, visible = opening(request)
     found = recurrence_trends.recurrences(visible, wanted.choice, now=now)
     rows = [
         (again, reverse("trends-incidents") + wanted.query(ids=",".join(map(str, again.ids[:100]))))
         for again in found.top
     ]
-    context = {**_frame(wanted, None, tab="trends-recurring", now=now), "found": found, "rows": rows}
+    context = {**frame(wanted, None, tab="trends-recurring", now=now), "found": found, "rows": rows}
     return render(request, "incidents/trends_recurring.html", context)
 
 
@@ -75,9 +76,9 @@ def recurring(request: HttpRequest) -> HttpResponse:
 @never_cache
 def noise(request: HttpRequest) -> HttpResponse:
     """Show how many alerts there were for each incident, what was held back, and which names flap."""
-    now, wanted, _ = _opening(request)
+    now, wanted, _ = opening(request)
     found = noise_trends.noise(wanted.choice, now=now)
-    context = {**_frame(wanted, None, tab="trends-noise", now=now), "noise": found, "quiet": outcomes(found)}
+    context = {**frame(wanted, None, tab="trends-noise", now=now), "noise": found, "quiet": outcomes(found)}
     return render(request, "incidents/trends_noise.html", context)
 
 
@@ -86,14 +87,14 @@ def noise(request: HttpRequest) -> HttpResponse:
 @never_cache
 def people(request: HttpRequest) -> HttpResponse:
     """Show the hours that people spent on incidents, and how many of them out of their team's hours."""
-    now, wanted, visible = _opening(request)
+    now, wanted, visible = opening(request)
     load = people_trends.load(visible, wanted.choice, now=now)
     longest = max((person.hours for person in load.people), default=0.0) or 1.0
     rows = [
         (person, f"{100 * person.hours / longest:.1f}%", f"{100 * person.out_of_hours / longest:.1f}%")
         for person in load.people
     ]
-    context = {**_frame(wanted, None, tab="trends-people", now=now), "load": load, "rows": rows}
+    context = {**frame(wanted, None, tab="trends-people", now=now), "load": load, "rows": rows}
     return render(request, "incidents/trends_people.html", context)
 
 
@@ -102,12 +103,12 @@ def people(request: HttpRequest) -> HttpResponse:
 @never_cache
 def incidents_behind(request: HttpRequest) -> HttpResponse:
     """Show the incidents behind a number, the longest first."""
-    now, wanted, visible = _opening(request)
+    now, wanted, visible = opening(request)
     narrowing = narrowed(request.GET, wanted)
     population = populations.read(visible, wanted.choice, now=now)
     found, n = behind_numbers.behind(visible, population, narrowing, zone=zone_of(wanted))
     rows = [(timed, times_of(timed)) for timed in found]
-    context = _frame(wanted, population, tab="trends", now=now)
+    context = frame(wanted, population, tab="trends", now=now)
     context |= {"rows": rows, "n": n, "narrowing": in_words(narrowing), "names": [SHORT_NAMES[m] for m in ORDER]}
     # What narrows further stands in the address too, so that the export gives the same incidents.
     context["export_query"] = f"?{request.GET.urlencode()}"
@@ -119,7 +120,7 @@ def incidents_behind(request: HttpRequest) -> HttpResponse:
 @never_cache
 def report(request: HttpRequest) -> HttpResponse:
     """Show a month for printing. ?month=2026-10; without one the month that ended last."""
-    now, wanted, visible = _opening(request)
+    now, wanted, visible = opening(request)
     first = _month(request.GET.get("month", ""), now=now)
     last, before = _months_on(first, 1), _months_on(first, -1)
     choice = replace(wanted.choice, start=first, end=min(last, max(now, first)))
@@ -160,7 +161,7 @@ def _times_of(wanted: Asked, population: Population, visible: IncidentQuerySet, 
     }
 
 
-def _opening(request: HttpRequest) -> tuple[datetime, Asked, IncidentQuerySet]:
+def opening(request: HttpRequest) -> tuple[datetime, Asked, IncidentQuerySet]:
     """Return what every page begins with: its now, what was asked for, and what the person may see."""
     now = minute(timezone.now())
     return now, asked(request.GET, now=now), Incident.objects.visible_to(request.user)
@@ -183,7 +184,7 @@ def _months_on(moment: datetime, months: int) -> datetime:
     return datetime(number // 12, number % 12 + 1, 1, tzinfo=UTC)
 
 
-def _frame(wanted: Asked, population: Population | None, *, tab: str, now: datetime) -> dict[str, Any]:
+def frame(wanted: Asked, population: Population | None, *, tab: str, now: datetime) -> dict[str, Any]:
     """Return what every page of the trends shows around its numbers."""
     return {
         "asked": wanted,

@@ -15,7 +15,7 @@ from incidents.views.trends_export import plain
 from tests import cast
 
 pytestmark = pytest.mark.django_db
-PAGES = ("", "recurring/", "noise/", "people/", "incidents/", "report/")
+PAGES = ("", "recurring/", "noise/", "people/", "calibration/", "incidents/", "report/")
 
 
 @pytest.fixture
@@ -168,3 +168,17 @@ def test_files(manager: Client) -> None:
     for table in ("weeks", "groups", "recurring", "noise", "people"):
         assert manager.get(f"/trends/export/{table}.csv").status_code == 200
     assert manager.get("/trends/export/secrets.csv").status_code == 404
+
+
+def test_the_calibration_page_shows_stated_and_come_true_as_picture_and_table(manager: Client) -> None:
+    writing.write(days=120, incidents=200, seed=1, now=timezone.now())
+    answer = manager.get("/trends/calibration/?demo=1&period=6m")
+    said = answer.content.decode()
+    assert said.count('<circle class="dot c1"') == len(answer.context["rows"]) >= 4
+    assert sum(row.n for row in answer.context["rows"]) == len(answer.context["found"].told)
+    for words in ("Expected calibration error", "95 %:", "0 of 100 live incidents needed", "By month"):
+        assert words in said
+    behind = manager.get(answer.context["rows"][-1].href.replace("?", "?page=1&")).content.decode()
+    assert "demo-" in behind
+    empty = manager.get("/trends/calibration/").content.decode()
+    assert "press Resolve on its page" in empty
