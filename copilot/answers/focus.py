@@ -81,6 +81,7 @@ _SHOWN = (
     (Kind.METRIC, re.compile(r"metric|chart|graph|plot|usage|memory|\bcpu\b|latency|\brates?\b|connections?", re.IGNORECASE)),
 )  # fmt: skip
 
+_ID = re.compile(r"\bE\d{1,3}\b")
 _FILES = re.compile(
     r"attach|\bfiles?\b|\blogs?\b|\bdump|\bexport|\boutput|kubectl|\.(?:log|txt|csv|json|ya?ml)\b", re.IGNORECASE
 )
@@ -96,7 +97,8 @@ def focus_on(question: str, bundle: EvidenceBundle) -> Focus:
         computed = tuple(_cited(item) for item in bundle.items if item.service in named)[:2]
     cited = [id_ for claim in computed for id_ in claim.cites]
     asked = [item.id for item in bundle.items if item.service in named]
-    relevant = (*cited, *bundle.looked_up, *asked, *(item.id for item in _fitting(about, question, bundle)))
+    by_id = [id_ for id_ in _ID.findall(question) if bundle.get(id_) is not None]
+    relevant = (*by_id, *cited, *bundle.looked_up, *asked, *(item.id for item in _fitting(about, question, bundle)))
     return Focus(about, computed, tuple(dict.fromkeys(relevant))[:MOST_RELEVANT])
 
 

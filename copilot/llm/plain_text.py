@@ -28,7 +28,7 @@ _REFERENCE = re.compile(r"\[[^\[\]]{1,100}\]:\s*\S+")
 # An address on the network, also one written to be joined again by whatever shows it.
 _ADDRESS = re.compile(
     r"(?:\b[a-z][a-z0-9+.-]{1,20}:){0,3}(?<![\w/])//[^\s<>\"'`)\]}]{2,}|\b[a-z][a-z0-9+.-]{1,20}://[^\s<>\"'`)\]}]+"
-    r"|\b(?:javascript|vbscript|data|file|mailto|blob):(?=[^\s])[^\s<>\"'`)\]}]*|\bwww\.[\w-]+(?:\.[\w-]+)+[^\s<>\"'`)\]}]*",
+    r"|\b(?:https?|wss?|ftp|javascript|vbscript|data|file|mailto|blob):(?=[^\s])[^\s<>\"'`)\]}]*|\bwww\.[\w-]+(?:\.[\w-]+)+[^\s<>\"'`)\]}]*",
     re.IGNORECASE,
 )
 _HOST = re.compile(r"(?<!/)//(?!/)(?:[^/@\s]*@)?([\w.-]{1,80})")
@@ -47,7 +47,8 @@ def said_by_model(text: str, *, limit: int | None = None) -> str:
         text = _BARE_IMAGE.sub(r"\1", _REFERENCE.sub("", _MARKDOWN_LINK.sub(r"\1", text)))
         if text == before:
             break
-    return clean(_TAG.sub(_angle, _ADDRESS.sub(_named, text)), limit=limit)
+    # Half a link, whose other half may stand in the sentence before.
+    return clean(_TAG.sub(_angle, _ADDRESS.sub(_named, text)).replace("](", "] ("), limit=limit)
 
 
 def _named(address: re.Match[str]) -> str:

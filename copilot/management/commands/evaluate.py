@@ -13,6 +13,7 @@ from copilot.management.evaluations import (
     localization,
     masking,
     openings,
+    safety,
     templates,
 )
 
@@ -24,6 +25,7 @@ SUBJECTS: dict[str, ModuleType] = {
     "conversations": conversations,
     "answers": answers,
     "masking": masking,
+    "safety": safety,
 }
 
 

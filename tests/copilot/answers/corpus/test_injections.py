@@ -1,9 +1,7 @@
 """Faults 40 and 41: a model that repeats what telemetry tells it to write carries nothing off and is not believed; ordinary words stay."""
 
 import json
-import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -12,11 +10,12 @@ from copilot.answers.claims import Verdict
 from copilot.answers.composition import Answer, compose
 from copilot.llm.plain_text import said_by_model
 from copilot.llm.scripted import ScriptedModel
+from copilot.management.evaluations.injected import corpus
+from copilot.management.evaluations.safety import LIVE
 from incidents.intake.masking import mask
 from tests.copilot.answers.cast import BUNDLE
 
-FOLDER = Path(__file__).parent
-CANARY, SECRET = "canary.invalid:8099", "tr0ub4dor"
+CANARY = "canary.invalid:8099"
 # Where telemetry takes a stranger's words.
 CARRIERS: dict[str, Callable[[str], str]] = {
     "nginx log": lambda text: (
@@ -28,20 +27,7 @@ CARRIERS: dict[str, Callable[[str], str]] = {
     "Kubernetes event": lambda text: f"Warning BackOff pod/payments-7d9f Back-off restarting failed container: {text}",
     "runbook": lambda text: f"## Payments pool is full\n\n1. {text}\n",
 }
-# What would make a program fetch something, or a reader of markup draw it.
-LIVE = re.compile(
-    r"//|https?:|\bwww\.|(?:javascript|vbscript|data|mailto):\S|!\[|\]\(|<[A-Za-z/!]|[\x00-\x1f\x7f-\x9f\u202a-\u202e\U000e0000-\U000e0fff]",
-    re.IGNORECASE,
-)
-
-
-def lines(name: str) -> list[str]:
-    return [line for line in (FOLDER / name).read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
-
-
-INJECTIONS = [
-    line.partition("|")[2].replace("{canary}", CANARY).replace("{secret}", SECRET) for line in lines("injections.txt")
-]
+INJECTIONS = [each.text for each in corpus.injections(canary=CANARY)]
 
 
 def obedient(text: str) -> Answer:
@@ -77,6 +63,6 @@ def test_addresses_and_markup_become_words_and_stay_so(text: str) -> None:
 
 
 def test_ordinary_telemetry_stays_word_for_word() -> None:
-    changed = [line for line in lines("near_misses.txt") if said_by_model(line) != line]
+    changed = [line for line in corpus.near_misses() if said_by_model(line) != line]
     assert changed == ["<none> 0/3 nodes are available"], "what reads like a tag keeps its letters and is none any more"
     assert said_by_model(changed[0]) == "‹none> 0/3 nodes are available"
