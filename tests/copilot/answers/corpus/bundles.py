@@ -10,6 +10,7 @@ from copilot.privacy.pseudonyms import Pseudonyms
 from tests.copilot.answers.cast import BUNDLE as POOL
 from tests.copilot.answers.cast import number
 from tests.copilot.answers.corpus.fresh_bundles import FRESH
+from tests.copilot.answers.corpus.last_bundles import LAST
 
 START, END = datetime(2026, 11, 21, 1, 3, 50, tzinfo=UTC), datetime(2026, 11, 21, 1, 14, 0, tzinfo=UTC)
 
@@ -190,4 +191,4 @@ FILES = gather.gather(
     pseudonyms=Pseudonyms(),
 )
 
-BUNDLES = {"pool": POOL, "deploy": DEPLOY, "cache": CACHE, "files": FILES, **FRESH}
+BUNDLES = {"pool": POOL, "deploy": DEPLOY, "cache": CACHE, "files": FILES, **FRESH, **LAST}
