@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from copilot.answers.lexicon import stem
 from copilot.evidence.bundle import Evidence, Kind
 
 _WHO = r"(?P<who>(?:process|worker|thread|node|pod|pid|replica|shard) #?\d+|[A-Za-z][\w-]*\w)"
@@ -12,6 +13,7 @@ _ACTIVE, _PASSIVE = (
     {verb: re.compile(pattern.replace("VERB", f"(?:{verb})"), re.IGNORECASE) for verb in _VERBS}
     for pattern in (rf"\b{_WHO}{_BETWEEN}VERB\w*", rf"\bVERB\w*(?: \w+){{0,2}}? (?:by|from) (?:the )?{_WHO}")
 )
+_FROM = re.compile(r"\b(?P<what>[A-Za-z]{3,}) (?P<how>from|to|for) (?:the )?(?P<who>[A-Za-z][\w-]*\w)", re.IGNORECASE)
 _ANY = re.compile("|".join(_VERBS), re.IGNORECASE)
 _NUMBERED = re.compile(r"\b(?:process|worker|thread|node|pod|pid|replica|shard) #?\d+\b", re.IGNORECASE)
 _HYPHENED = re.compile(r"\b[a-z]\w+(?:-[a-z0-9]\w*)+\b", re.IGNORECASE)
@@ -19,9 +21,26 @@ _HYPHENED = re.compile(r"\b[a-z]\w+(?:-[a-z0-9]\w*)+\b", re.IGNORECASE)
 
 def contradiction(text: str, items: Sequence[Evidence], names: Iterable[str]) -> str:
     """Return who does it according to the items when the text says that somebody else does, "" otherwise."""
+    services = {name.lower() for name in names}
+    return _from_another(text, items, services) or _by_another(text, items, services)
+
+
+def _from_another(text: str, items: Sequence[Evidence], services: set[str]) -> str:
+    """Return from whom or to whom it is, when the text names somebody else there: "read from a" for "read from b"."""
+    for match in _FROM.finditer(text):
+        for item in items if match["who"].lower() in services else ():
+            for words in (item.statement, *item.excerpt):
+                told = [other for other in _FROM.finditer(words) if other["how"].lower() == match["how"].lower()]
+                same = [other["who"].lower() for other in told if stem(other["what"]) == stem(match["what"])]
+                known = [who for who in same if who in services or "-" in who]
+                if known and match["who"].lower() not in known:
+                    return f"In {item.id} it is {match['how']} {known[0]}: {item.statement}"
+    return ""
+
+
+def _by_another(text: str, items: Sequence[Evidence], services: set[str]) -> str:
     if not _ANY.search(text):
         return ""
-    services = {name.lower() for name in names}
     known = services | {match.lower() for pattern in (_NUMBERED, _HYPHENED) for match in pattern.findall(text)}
     for verb in _VERBS:
         claimed = _agent(text, verb, known)

@@ -23,7 +23,7 @@ _UNITS: dict[str, tuple[str, float]] = {
     **dict.fromkeys(("×", "x", "times", "fold", "-fold"), (FACTOR, 1.0)),
 }  # fmt: skip
 _UNIT = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
-_ABOUT_WORDS = r"\b(?:about|around|approximately|approx\.?|roughly|nearly|almost|close to|some|circa|just|slightly|well|a (?:bit|little)|the|an?|its|usual|maximum)"
+_ABOUT_WORDS = r"\b(?:about|around|approximately|approx\.?|roughly|nearly|almost|not quite|close to|some|circa|just|slightly|well|a (?:bit|little)|the|an?|its|usual|maximum)"
 _MORE = r"\b(?:more than|over|above|at least|exceed(?:s|ed|ing)|beyond|upwards of|or more)"
 _LESS = r"\b(?:less than|fewer than|lower than|under|below|at most|no more than|up to|not even|never exceed(?:s|ed)|(?:does|did) not exceed)"
 _BOUND_WORDS = rf"(?:{_LESS}|{_MORE})"
@@ -33,7 +33,8 @@ _INCLUSIVE = re.compile(
 )
 _LOWER_BOUND, _UPPER_BOUND = re.compile(_MORE, re.IGNORECASE), re.compile(_LESS, re.IGNORECASE)
 _ROUGHLY = re.compile(
-    r"\b(?:about|around|approx\w*|roughly|nearly|almost|close to|some|circa|just|slightly)\b|[~≈]", re.IGNORECASE
+    r"\b(?:about|around|approx\w*|roughly|nearly|almost|not quite|close to|some|circa|just|slightly)\b|[~≈]",
+    re.IGNORECASE,
 )
 _NUMBER = re.compile(
     rf"(?P<lead>(?:(?:{_ABOUT_WORDS}|{_BOUND_WORDS})\s+|[~≈]\s?){{0,3}})"
@@ -45,7 +46,7 @@ VERSION = re.compile(r"(?<![\w.])v?\d+\.\d+\.\d+(?:[\w.+-]*\w)?|(?<![\w.])v\d+(?
 QUOTE = re.compile(r"[“\"`]([^”\"`]{3,})[”\"`]|(?<!\w)'([^']{3,})'(?!\w)")
 # Names that only machines and programmers write: an incident, a class, a path, a dotted or underscored name, a word in capitals.
 _IDENTIFIER = re.compile(
-    r"\bINC-\d+\b|\b[A-Z]+[a-z]+[A-Z]\w*|\b[A-Z]{2,}[a-z]+\w*|(?<![\w/.])/[\w{}*.-]+(?:/[\w{}*.-]+)*|\b[a-z]\w*(?:[_.][a-z]\w*)+\b|\b[A-Z]{4,}\b"
+    r"\bINC-\d+\b|\b[A-Z]+[a-z]+[A-Z]\w*|\b[A-Z]{2,}[a-z]+\w*|(?<![\w/.])/[\w{}*.-]+(?:/[\w{}*.-]+)*|\b[a-z]\w*(?:[_.][a-z]\w*)+\b|\b[A-Z]{4,}\b|\b(?!p\d)[a-z]{2,12}\d{1,4}\b"
 )
 _SPOKEN = frozenset(
     {"http", "https", "json", "html", "i.e", "e.g", "uptime", "crud", "asap"}
@@ -53,7 +54,7 @@ _SPOKEN = frozenset(
 _GAP = re.compile(r"…|\.\.\.|<[^<>\s]*>")  # stands for the variable part of a log template, or for what was left out
 PERCENTILE = re.compile(r"\bp\d{2,3}\b|\b\d{2}th percentile\b", re.IGNORECASE)
 ABOUT = 0.05  # what "about" allows, of the value
-SHARE_IN_WORDS = 0.1  # "one in five", "a third"
+SHARE_IN_WORDS = 0.12  # "one in five", "a third"
 SLACK = 0.005  # rounding of a bound itself
 CLOSE = 2.0  # how far, as a factor, from a bound a value may be that is told by it: "more than 200" is said of 250, not of 2,000
 

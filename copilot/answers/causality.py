@@ -24,7 +24,7 @@ _VERDICT = re.compile(
 )
 # "X because Y": the reason names what is to blame.
 _REASON = re.compile(
-    r"(?P<one>[^,;]{3,120}?),? (?:because|since(?! \d)|as a result of|owing to|due to) (?!of\b)(?P<other>[^;]{3,120})"
+    r"(?P<one>[^,;]{3,120}?),? (?:because|since(?! (?:\d|shortly|then|about|around|the (?:incident|start|beginning)|it (?:began|started)|\w+ (?:began|started)))|as a result of|owing to|due to) (?!of\b)(?P<other>[^;]{3,120})"
     r"|(?P<reason>[^,;]{3,120}?) (?:is what|which|that|and (?:thereby|so|thus)|,? ?then) (?:then )?(?:broke|exhausted|overloaded|made|forced|pushed|slowed|blocked|filled) (?P<effect>[^,;]{3,80})",
     re.IGNORECASE,
 )
@@ -117,13 +117,13 @@ def doubt(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
 
 def _unlinked(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
     """Return why a reason is doubtful where nothing was ranked: no single item tells both it and what it is given for."""
-    if bundle.hypotheses:
-        return ""
     told = [{stem(word) for word in words(" ".join((item.statement, *item.excerpt)))} for item in items]
     for match in _REASON.finditer(QUOTE.sub(" ", text)):
         sides = (match["one"], match["other"]) if match["one"] else (match["reason"], match["effect"])
         own = [{stem(word) for word in words(side) if not is_plain(word)} for side in sides]
-        if all(own) and not any(all(side & there for side in own) for there in told):
+        if own[0] and own[1] <= own[0] and not any(c.isdigit() for c in sides[1]) and not _named(sides[1], bundle):
+            return f"Nothing that is cited says “{sides[1].strip()}”."
+        if not bundle.hypotheses and all(own) and not any(all(side & there for side in own) for there in told):
             return "No single item says that the one is the reason for the other."
     return ""
 

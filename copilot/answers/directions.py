@@ -22,6 +22,7 @@ _SUBJECTS = {
     "cache": re.compile(r"\bcache|hit ratio", re.IGNORECASE),
     "log lines": re.compile(r"\blog(?:s|ged|ging)?\b|\blines?\b", re.IGNORECASE),
 }
+_SPEED = re.compile(r"\b(?:slow|fast)\w*\b", re.IGNORECASE)  # of what a text advises to slow down
 _DENIED = re.compile(
     r"\b(?:not|no|never|without|neither|nor|nothing|cannot)\b (?!seen before)(?:\w+ ){0,2}?(?:ris\w+|rose|increas\w*|climb\w*|grow\w*|jump\w*|spik\w+|surg\w+|higher|slower|drop\w*|fall\w*|decreas\w+|lower|faster|up|down)\b|\bceiling\b|\b(?:surge|spike|increase|rise) (?:can be |is |was )?(?:excluded|ruled out)\b|\blower bound\b",
     re.IGNORECASE,
@@ -68,7 +69,8 @@ def direction(item: Evidence) -> str:
 def contradiction(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
     """Return what the items say when all of those that a part of the text is about went another way."""
     if len(items) == 1:
-        claimed, told = way(text), direction(items[0])
+        is_text = items[0].kind in (Kind.PASSAGE, Kind.PRECEDENT)
+        claimed, told = way(_SPEED.sub(" ", text) if is_text else text), direction(items[0])
         own = f"{items[0].service} {items[0].title} {items[0].statement}"
         if (
             claimed

@@ -16,7 +16,7 @@ _SAME = tuple(
     for said, there in (
         # said in a claim, in the evidence: regular expressions, the first for a whole word
         (
-            r"latenc\w+|slow\w*|sluggish\w*|fast\w*|respon[sd]\w+|durations?|answer\w*|delay\w*|perform\w*|self|own|spen[dt]s?|speed\w*|sped|wait\w*|tail|degrad\w+|operations?|handl\w+|serv\w+|need\w*|process\w*",
+            r"latenc\w+|slow\w*|long\w*|sluggish\w*|fast\w*|respon[sd]\w+|durations?|answer\w*|delay\w*|perform\w*|self|own|spen[dt]s?|speed\w*|sped|wait\w*|tail|degrad\w+|operations?|handl\w+|serv\w+|need\w*|process\w*",
             r"response time|duration|latency|own time|self time|\bslow|\btook\b|p50|p9\d|\bms\b",
         ),
         (
@@ -33,7 +33,7 @@ _SAME = tuple(
             r"deploy\w*|releas\w+|roll(?:ed|ing)?|rollout\w*|upgrad\w+|updat\w+|version\w*|chang\w+|bump\w*|modif\w+|switch\w*|flip\w*|enabl\w+|activat\w+|introduc\w+|install\w*|ship\w*|went|live|run|ran|replac\w+",
             r"\bchanged (?:from|at)|\bdeploy|\d → \d",
         ),
-        (r"tim(?:ed|es|ing)|time-?outs?|wait\w*|unanswered|respon[sd]\w+|answer\w*|repl(?:y|ies|ied)|expir\w+|vain", r"timed? ?out|did not answer|within \d|waits? for|timeout"),
+        (r"tim(?:ed|es|ing)|time-?outs?|wait\w*|unanswered|respon[sd]\w+|answer\w*|repl(?:y|ies|ied)|expir\w+|vain", r"timed? ?out|did not answer|within \d|waits? for|timeout|took longer than|giving up|gave up|deadline exceeded"),
         (r"backlog\w*|queue\w*|pil(?:e|ed|ing)|wait\w*|pending|accumulat\w+|build\w*|built|stack\w*|unprocessed|undelivered|congest\w*", r"queue|pending|messages\.ready|waiting|waiters|backlog"),
         (r"databases?|db|sql|quer(?:y|ies|ied)|statements?|tables?|reads?|postgres\w*|lookups?", r"\bdb\b|db\.|database|\bSELECT\b|\bINSERT\b|\bUPDATE\b|\bDELETE\b|table"),
         (r"cach\w+|hits?|evict\w+|entries|keys?", r"cache|evict"),
@@ -54,7 +54,14 @@ _SAME = tuple(
         (r"abort\w*|g[ai]ven?|up|cancel\w*|stop\w*|interrupt\w*|incomplete", r"abort|gave up"),
         (r"locks?|locked|blocked|blocking|contention|contend\w*|h[eo]ld\w*|waits?|waiting", r"lock|waiters"),
         (r"retr\w+|attempts?|tries|tried|exhausted|used|up|budget", r"retr|attempt"),
-        (r"disks?|storage|space|full|volume|device|filesystem|spool", r"disk|no space left|storage"),
+        (r"disks?|storage|volume|device|filesystem|spool", r"disk|no space left|storage"),
+        (r"full|space", r"no space left|\bfull\b|% used|DiskPressure"),
+        (r"busy|loaded|strained|stressed|hot|pressure|contended", r"wait|utili[sz]ation|\bcpu|usage|load"),
+        (r"hang\w*|hung|stall\w*|stuck|block\w*|crawl\w*", r"response time|own time|took longer|lock|waits?"),
+        (r"die[ds]?|dead|dying|crash\w*|exit\w*|quit\w*|terminat\w+|ended", r"exiting|exited|OOMKilled|SIGKILL|FATAL|[Tt]erminated|CrashLoop"),
+        (r"kubelet|kubernetes|cluster|orchestrator|container\w*|pods?", r"\bpod\b|pod/|[Bb]ack-?[Oo]ff|container|Ready|kubelet"),
+        (r"probes?|checks?|health\w*|unhealthy", r"probe"),
+        (r"i/?o|disks?|reads?|writes?|wait\w*", r"io\.wait|disk\.io|\bI/O"),
         (r"refus\w+|den(?:y|ied|ies)|reject\w*|declin\w+|unreachable|unavailable|connect\w*", r"refused"),
         (r"gc|garbage|collect\w+|jvm|pauses?", r"\bgc\b|garbage"),
         (r"log|logs|logged|logging|lines?|entr(?:y|ies)|messages?|emit\w*|wr[io]t\w*|output|texts?|complain\w*|activity|issu\w+|returned|threw|says", r"logged|logging|\bline\b|\blines\b|ERROR|WARN|INFO"),
@@ -105,6 +112,7 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 _ENDING = re.compile(r"(?:ing|edly|ed|es|s|ly|e)$")
 # Verbs of two words, which mean something else than the first of them alone.
 _TWO_WORDS = (
+    (re.compile(r"\bno longer\b", re.IGNORECASE), "no"),
     (re.compile(r"\btim(?:e|es|ed|ing)[ -]out\b", re.IGNORECASE), "timeout"),
     (re.compile(r"\bfail(?:s|ed|ing)?[ -]over\b", re.IGNORECASE), "overfail"),
     (

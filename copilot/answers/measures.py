@@ -54,7 +54,8 @@ def of_which_time(text: str, numbers: Sequence[atoms.Number], place: int) -> Of:
     then = max((match.end() for match in _THEN.finditer(near)), default=-1)
     now = max((match.end() for match in _NOW.finditer(near)), default=-1)
     if then < 0 and now < 0:
-        return Of.NOW if _PRESENT.search(near) else Of.ANY
+        so_far = _SEPARATOR.split(text[: number.start])[-1]
+        return Of.NOW if _PRESENT.search(near) or atoms.clocks(so_far) else Of.ANY
     return Of.THEN if then > now else Of.NOW
 
 

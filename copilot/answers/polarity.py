@@ -21,7 +21,10 @@ _NONE_NOW = re.compile(
 )
 _STILL = re.compile(r"\b(?:still|keeps?|continu(?:es?|ed)|ongoing)\b", re.IGNORECASE)
 _APPEARED = re.compile(r"\b(?:started|(?<!incident )(?<!outage )(?<!it )began|newly|appeared|new)\b", re.IGNORECASE)
-_WENT_ON = re.compile(r"\b(?:successful\w*|succeed\w*)\b", re.IGNORECASE)
+_WENT_ON = re.compile(
+    r"\b(?:successful\w*|succeed\w*|gracefully|cleanly|(?:exit|end|finish|terminat|stopp?)\w* normally)\b",
+    re.IGNORECASE,
+)
 _NEVER_DONE = re.compile(r"\b(?:never|not)(?: (?:been|ever|yet|be|have|a))* (\w+ed)\b", re.IGNORECASE)
 _NOT_DONE = re.compile(r"\b(?:not|never) (?:been |be )?(\w{4,})", re.IGNORECASE)
 _FALSE = re.compile(r"\b(\w{4,}) is false\b", re.IGNORECASE)
@@ -70,6 +73,10 @@ _LITTLE = frozenset(
 def doubt(text: str, items: Sequence[Evidence]) -> str:
     """Return what the text denies though the items deny nothing, or say it without a denial."""
     rest = _HARMLESS.sub(" ", text)
+    if (success := _WENT_ON.search(text)) and not _DENIAL.search(text):
+        told = " ".join(f"{item.statement} {' '.join(item.excerpt)}" for item in items)
+        if not _WENT_ON.search(told):
+            return f"{items[0].id} does not say “{success.group()}”."
     evidence = " ".join(f"{item.statement} {' '.join(item.excerpt)}" for item in items)
     for match in _ANY_NO.finditer(rest):
         denied = rest[match.start() : match.start() + 40].strip()

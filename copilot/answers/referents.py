@@ -59,6 +59,11 @@ def _score(part: str, item: Evidence, bundle: EvidenceBundle) -> float:
     there, own = _stems(words), _stems(title)
     for word in set(map(lexicon.stem, (word for word in lexicon.words(part) if word.lower() not in _EMPTY))):
         score += _WORD * ((word in there) + (word in own)) / 2
+    score += sum(
+        _WORD / 2
+        for word in lexicon.words(part)
+        if not lexicon.is_plain(word) and lexicon.means_something_in(word, words)
+    )
     score += sum(_WORD for said, told in _SUBJECTS if said.search(part) and told.search(words))
     told_numbers = atoms.numbers(item.statement)
     score += sum(

@@ -71,8 +71,10 @@ def parts(items: Sequence[Evidence]) -> Iterator[atoms.Number]:
             part, total = (float(number.replace(",", "")) for number in (some, whole))
             if 0 < part <= total:
                 yield atoms.Number(f"{part / total:.3g}", part / total, part / total, atoms.RATIO, 0.0)
-        if "median" in words:
+        if "median" in words or "halfway" in words:
             yield atoms.Number("50 %", 0.5, 0.5, atoms.RATIO, 0.0)
+        for percentile in re.findall(r"\bp(\d\d)\b", words):
+            yield atoms.Number("", 1 - int(percentile) / 100, 1 - int(percentile) / 100, atoms.RATIO, 0.0)
 
 
 def sums(text: str, items: Sequence[Evidence]) -> Iterator[atoms.Number]:

@@ -8,7 +8,9 @@ from copilot.answers import atoms, facts, lexicon, measures, referents
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind
 
 _EARLIER = re.compile(r"\b(?:before|earlier than|ahead of|prior to|preced(?:es|ed|ing))\b", re.IGNORECASE)
-_LATER = re.compile(r"\b(?:after|later than|following)\b", re.IGNORECASE)
+_LATER = re.compile(
+    r"\b(?:after|later than|following|as soon as|once(?! (?:a|per|every|more|again)\b))\b", re.IGNORECASE
+)
 _THEN = re.compile(r"\b(?:follow(?:s|ed)|later|afterwards|then|next|subsequently)\b", re.IGNORECASE)
 _PART_END = re.compile(r"[;:]\s|,\s(?!and\b)|\.\s")
 _STEPS = re.compile(r"(?:[,;]\s(?!at\b|around\b|by\b|from\b|since\b))|\band\b", re.IGNORECASE)
@@ -30,6 +32,9 @@ _START = "the incident's start"
 _CAUSED = "cause"
 _CAUSE_EDGE = 15  # seconds that an effect may be seen before its cause: signals have steps
 _EACH = re.compile(r"\b(?:both|all|each|two|three)\b", re.IGNORECASE)
+_ALREADY = re.compile(
+    r"(?P<one>[^,;]{3,80}\balready\b[^,;]{0,60}?),? (?:when|by the time) (?P<other>[^,;]{3,100})", re.IGNORECASE
+)
 _LENGTH = re.compile(
     r"\d+(?:\.\d+)? ?(?:s|ms|min|h|seconds?|minutes?|hours?)\b|\b(?:about|only|just|some|roughly|almost|nearly)\b|≈",
     re.IGNORECASE,
@@ -65,6 +70,14 @@ def contradiction(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) 
     return ""
 
 
+def tells(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> bool:
+    """Return whether the text says an order of two things whose times the items tell."""
+    moments = (
+        (_moment(left, text, items, bundle), _moment(right, text, items, bundle)) for left, right, _ in _pairs(text)
+    )
+    return any(one is not None and other is not None and one[1] != other[1] for one, other in moments)
+
+
 def _not_before(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
     """Return which of the changes was made after the incident began when all are said to have been made before it."""
     if not _BEFORE_IT.search(text) or _DENIED.search(text) or any(item.kind is not Kind.CHANGE for item in items):
@@ -86,15 +99,21 @@ def _pairs(text: str) -> Iterator[tuple[str, str, str]]:
                 left = f"{earlier[-1]}, {left}"  # "…, 9 s before …"
             if left.strip() and right.strip() and not _DENIED.search(left):
                 yield (left, right, left[-60:]) if forward else (right, left, left[-60:])
+    yield from _causes(text)
+    steps = [step for step in _STEPS.split(text) if step.strip()]
+    for one, other in itertools.pairwise(steps):
+        if (_THEN.search(other) or _FIRST.search(one)) and not (_EARLIER.search(other) or _LATER.search(other)):
+            yield one, other, other
+
+
+def _causes(text: str) -> Iterator[tuple[str, str, str]]:
+    for match in _ALREADY.finditer(text):
+        yield match["one"], match["other"], ""
     for pattern, forward in ((_LED_TO, True), (_BECAUSE, False)):
         for match in pattern.finditer(text):
             left, right = text[: match.start()], _PART_END.split(text[match.end() :])[0]
             if left.strip() and right.strip() and not _DENIED.search(left):
                 yield (left, right, _CAUSED) if forward else (right, left, _CAUSED)
-    steps = [step for step in _STEPS.split(text) if step.strip()]
-    for one, other in itertools.pairwise(steps):
-        if (_THEN.search(other) or _FIRST.search(one)) and not (_EARLIER.search(other) or _LATER.search(other)):
-            yield one, other, other
 
 
 def _is_told_later(left: str, right: str, item: Evidence) -> bool:

@@ -7,7 +7,7 @@ from copilot.answers import atoms, facts, referents
 from copilot.answers.facts import Of
 from copilot.evidence.bundle import Evidence, EvidenceBundle
 
-_THINGS = r"(?: of)?(?: (?:the|its|their|these|those|any))?(?: [\w/{}.-]+){0,4}? (?:requests?|calls?|answers?|responses?|queries|attempts?|traffic|users?|lookups?|[A-Z]{3,7} /\S+)"
+_THINGS = r"(?: of)?(?: (?:the|its|their|these|those|any))?(?: [\w/{}.-]+){0,4}? (?:(?!connections|services|signals|instances|replicas|workers|times|changes|others|seconds|minutes|hours|cores|components|items)[a-z]{2,}s|traffic|request|call|answer|attempt|[A-Z]{3,7} /\S+)\b"
 _HOW_MANY = tuple(
     (re.compile(said + _THINGS, re.IGNORECASE), least, most)
     for said, least, most in (
@@ -18,7 +18,11 @@ _HOW_MANY = tuple(
             1.0,
         ),
         (r"\b(?:the )?(?:vast|overwhelming|large|great) (?:majority|part)\b", 0.7, 1.0),
-        (r"(?<!at )(?<!the )\b(?:most|the majority|the bulk)\b", 0.5, 1.0),
+        (
+            r"(?<!at )(?<!the )\b(?:most(?! (?:likely|probable|recent|probably|often|important|of (?:its|the|their) time))|the majority|the bulk)\b",
+            0.5,
+            1.0,
+        ),
         (
             r"\b(?:(?:only )?a few|very few|hardly any|a handful|a small (?:part|share|fraction)|a minority|few)\b",
             0.0,
@@ -28,6 +32,7 @@ _HOW_MANY = tuple(
     )
 )
 _SHARE = re.compile(r"(\d+(?:\.\d+)?) % of (?!it\b)")
+_BEFORE = re.compile(r"\b(?:before|previously|earlier|usually|normally)\b", re.IGNORECASE)
 _MORE = re.compile(
     r"\b(?:more|higher|worse|larger|longer|bigger|greater|slower|harder|heavier|above|exceed(?:s|ed))(?: \w+){0,3}? than\b",
     re.IGNORECASE,
@@ -39,7 +44,7 @@ _USUAL = re.compile(
     r"^\s*(?:\w+ )?(?:before|usual\w*|normal\w*|previously|it|half|a |an |one |the \d|\d|its? )", re.IGNORECASE
 )
 _MOST = re.compile(
-    r"\b(?:the|has the|had the|with the) (?P<what>highest|largest|greatest|slowest|longest|biggest|worst|most|lowest|fastest|smallest|least|hardest)\b(?! (?:likely|probable|possible|recent|time|point|case|part|of|\w+ requests?|requests?))",
+    r"\b(?:the|has the|had the|with the) (?P<what>highest|largest|greatest|slowest|longest|biggest|worst|most|lowest|fastest|smallest|least|hardest)\b(?! (?:likely|probable|possible|recent|time|point|moment|minute|case|part|of|\w+ requests?|requests?))",
     re.IGNORECASE,
 )
 _ALL_THINGS = re.compile(r"\b(?:all|every|each)(?: of)?(?: the| its)? (?P<thing>\w{4,})", re.IGNORECASE)
@@ -68,7 +73,7 @@ def doubt(text: str, items: Sequence[Evidence]) -> str:
 def _how_many(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
     for part in referents.clauses(text):
         for pattern, least, most in _HOW_MANY:
-            if not pattern.search(part):
+            if not pattern.search(part) or (not most > 0.005 and _BEFORE.search(part)):
                 continue
             item = items[0] if len(items) == 1 else referents.about(part, items, bundle)
             shares = _shares(item) if item is not None else []

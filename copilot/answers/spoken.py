@@ -45,7 +45,7 @@ _IN = re.compile(
     rf"\b(?P<some>{_number}) (?:in|out of(?: every)?) (?:every )?(?P<all>{_number})\b(?! (?:use|a row))", re.IGNORECASE
 )
 _FRACTION = re.compile(
-    rf"\b(?:(?:an?|one|(?P<count>{_number})) )?(?P<part>{_part})s?\b(?= (?:of|its|the|their|as)\b| \w+'s?\b|[,.;]|$| (?:less|more|fewer|in)\b)",
+    rf"(?<![\d:.])\b(?:(?:an?|one|(?P<count>{_number})) )?(?P<part>{_part})s?\b(?= (?:of|its|the|their|as)\b| \w+'s?\b|[,.;]|$| (?:less|more|fewer|in)\b)",
     re.IGNORECASE,
 )
 _A_UNIT = re.compile(rf"\b(?P<lead>an?|one) (?P<unit>{_unit})\b(?! and a half)", re.IGNORECASE)
@@ -58,6 +58,9 @@ _WHOLE = re.compile(
 _TWICE = re.compile(r"\b(?:twice|double|two times)(?= (?:as|its|the|their|what|that|of)\b)", re.IGNORECASE)
 _TRIPLE = re.compile(r"\b(?:triple|thrice)(?= (?:as|its|the|their|what)\b)", re.IGNORECASE)
 _BOUNDED = re.compile(r"\b(?:than|over|above|under|below|least|most|within)\s*$", re.IGNORECASE)
+_HOURS_AND = re.compile(
+    rf"(?<![\d:.])\b({_number}) (hour|minute)s?(?: and|,) ({_number}) (minute|second)s?\b", re.IGNORECASE
+)
 _ALL_BUT = re.compile(r"\ball but (\d+(?:\.\d+)?) ?%", re.IGNORECASE)
 
 
@@ -69,6 +72,7 @@ def figures(text: str) -> str:
         (_FOLD, lambda m: f"{_value(m[1]):g} ×"),
         (_AND_A_HALF, _and_a_half),
         (_PART_OF_UNIT, _part_of_unit),
+        (_HOURS_AND, lambda m: f"{_value(m[1]):g} {_UNIT[m[2].lower()]} {_value(m[3]):g} {_UNIT[m[4].lower()]}"),
         (_TWICE, lambda _: "2 ×"),
         (_TRIPLE, lambda _: "3 ×"),
         (_IN, _in),

@@ -301,7 +301,12 @@ def _unrelated(text: str, cited: _Cited) -> str:
     plain = _CLEARED.sub(" ", text)
     if word := coverage.unspoken(spoken.figures(plain), cited.text, names):
         return f"{cited.do_not_say} anything about “{word}”."
-    if _CLEARED.search(text) or causality.blamed(text, cited.bundle) or _measured(text, cited.bundle):
+    if (
+        _CLEARED.search(text)
+        or causality.blamed(text, cited.bundle)
+        or _measured(text, cited.bundle)
+        or sequence.tells(text, cited.items, cited.bundle)
+    ):
         return ""
     return "" if coverage.own_words(plain, names) else "There is nothing in it to check."
 

@@ -102,7 +102,8 @@ FILMS = replace(
 )  # fmt: skip
 
 _ACCESS = "\n".join(
-    f'10.0.0.{n % 4} - - [27/Nov/2026:08:1{n % 5}:0{n % 7} +0000] "GET /basket HTTP/1.1" {502 if n % 5 == 0 else 200} 512' for n in range(40)
+    f'10.0.0.{n % 4} - - [27/Nov/2026:08:1{n % 5}:0{n % 7} +0000] "GET /basket HTTP/1.1" {502 if n % 5 == 0 else 200} 512'
+    for n in range(40)
 )
 _EVENTS = """LAST SEEN   TYPE      REASON             OBJECT              MESSAGE
 4m          Warning   Unhealthy          pod/basket-5f6d     Readiness probe failed: Get "http://10.0.0.9:8080/ready": context deadline exceeded
@@ -124,7 +125,12 @@ BASKET = gather.gather(
     gather.digest(
         [
             read(name, text.encode(), mask=lambda text: text)
-            for name, text in (("access.log", _ACCESS), ("events.txt", _EVENTS), ("basket.log", _APP), ("stats.jsonl", _JSONL))
+            for name, text in (
+                ("access.log", _ACCESS),
+                ("events.txt", _EVENTS),
+                ("basket.log", _APP),
+                ("stats.jsonl", _JSONL),
+            )
         ]
     ),
     "why does basket restart?",
