@@ -13,9 +13,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from copilot import events
-from copilot.answers import feedback, mentions, questions
+from copilot.answers import feedback, mentions, questions, steering
 from copilot.known import known_of
-from copilot.models import Claim, Message
+from copilot.models import Claim, Message, Steering
 from copilot.views.access import incident_of, may_respond, may_see
 from copilot.views.conversation import one_message
 
@@ -64,6 +64,22 @@ def withdraw(request: HttpRequest, pk: int, message_id: int) -> HttpResponse:
 
 @may_respond
 @require_POST
+def steer(request: HttpRequest, pk: int, message_id: int) -> HttpResponse:
+    """Have the next turn of an answer that is being investigated heed some words."""
+    words, user = request.POST.get("text", ""), request.user
+    return _say(request, pk, message_id, lambda: steering.steer(message_id, text=words, user=user, now=timezone.now()))  # type: ignore[arg-type]  # signed in: the permission says so
+
+
+@may_respond
+@require_POST
+def stop(request: HttpRequest, pk: int, message_id: int) -> HttpResponse:
+    """End an answer that is being written with what it has."""
+    user = request.user
+    return _say(request, pk, message_id, lambda: steering.stop(message_id, user=user, now=timezone.now()))  # type: ignore[arg-type]  # likewise
+
+
+@may_respond
+@require_POST
 def judge(request: HttpRequest, pk: int, claim_id: int) -> HttpResponse:
     """Keep what somebody says of a sentence."""
     claim = get_object_or_404(Claim.objects.select_related("message"), pk=claim_id, message__incident_id=pk)
@@ -91,6 +107,20 @@ def message(request: HttpRequest, pk: int, message_id: int) -> HttpResponse:
     except Message.DoesNotExist as error:
         raise Http404(f"{known.incident.reference} has no message {message_id}.") from error
     return render(request, "copilot/chat/message.html", {"message": found, "incident": known.incident})
+
+
+def _say(request: HttpRequest, pk: int, message_id: int, say: Callable[[], Steering]) -> HttpResponse:
+    """Say something to an answer of this incident."""
+    written = get_object_or_404(Message, pk=message_id, incident_id=pk, from_copilot=True)
+
+    def act() -> Message:
+        try:
+            say()
+        except steering.SteeringRefused as refusal:
+            raise questions.QuestionRefused(str(refusal)) from refusal
+        return written
+
+    return _take(request, pk, act)
 
 
 def _take(request: HttpRequest, pk: int, act: Callable[[], Message]) -> HttpResponse:

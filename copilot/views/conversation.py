@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.utils.text import Truncator
 
 from copilot.answers import questions
 from copilot.evidence.bundle import Evidence, Kind
-from copilot.models import Message, StreamEvent
+from copilot.models import InvestigationStep, Message, StreamEvent
 from copilot.views.claims import ShownClaim, of_rows
 from copilot.views.markdown import markdown
+from copilot.views.steps import ShownSteps, steps_of
 
 MESSAGES_SHOWN = 60
 MOST_SHOWN = 300  # when a link leads to an earlier one
@@ -19,6 +20,9 @@ FIGURES_SHOWN = 3  # charts and traces under one answer
 QUOTED = 60  # characters of what a message replies to
 _WRITTEN = (Message.State.DONE, Message.State.PARTIAL)
 _UNFINISHED = (Message.State.WAITING, Message.State.STREAMING)
+
+# Without their tables, which may be long.
+_STEPS = Prefetch("steps", queryset=InvestigationStep.objects.defer("lines"))
 
 Known = Mapping[str, Evidence]  # what a citation may lead to
 
@@ -55,6 +59,7 @@ class ShownMessage:
     before: int
     figures: tuple[Evidence, ...]
     markdown: str
+    steps: ShownSteps
 
 
 def conversation(incident_id: int, *, known: Known, since: int = 0) -> tuple[ShownMessage, ...]:
@@ -99,7 +104,7 @@ def _waiting(incident_id: int) -> list[int]:
 def _messages() -> QuerySet[Message]:
     return Message.objects.select_related(
         "incident", "author", "question__author", "reply_to__author", "reply_to__question"
-    ).prefetch_related("claims__feedback__user", "model_calls")
+    ).prefetch_related("claims__feedback__user", "model_calls", _STEPS, "steerings__author")
 
 
 def _shown(message: Message, *, known: Known, waiting: list[int]) -> ShownMessage:
@@ -122,6 +127,7 @@ def _shown(message: Message, *, known: Known, waiting: list[int]) -> ShownMessag
         before=sum(other < message.pk for other in waiting) if is_busy else 0,
         figures=() if is_busy else _figures(claims, known=known),
         markdown=markdown(message, claims, known=known) if claims and not is_busy else "",
+        steps=steps_of(message, known=known),
     )
 
 

@@ -5,14 +5,14 @@ const EVIDENCE_ID = /^E\d{1,4}$/;
 const ICONS = "http://www.w3.org/2000/svg";
 const MARKS = { supported: ["check", "Supported"], unverified: ["question", "Unverified"], struck: ["cross", "Struck out"], checking: ["more", "Checking"] };
 
-const element = (name, { className, text } = {}) => {
+export const element = (name, { className, text } = {}) => {
   const node = document.createElement(name);
   if (className) node.className = className;
   if (text !== undefined) node.textContent = text;
   return node;
 };
 
-const icon = (name) => {
+export const icon = (name) => {
   const svg = document.createElementNS(ICONS, "svg");
   svg.setAttribute("class", "icon");
   svg.setAttribute("aria-hidden", "true");
@@ -21,10 +21,14 @@ const icon = (name) => {
   return svg;
 };
 
-const chips = (cites) => {
+// What was looked up for an answer has no card on this page; it opens beside the text all the same.
+const lookedUp = new Set();
+export const isThere = (cites) => { for (const cite of cites ?? []) lookedUp.add(cite); };
+
+export const chips = (cites) => {
   const box = element("span", { className: "cites" });
   for (const cite of cites ?? []) {
-    if (!EVIDENCE_ID.test(cite) || !document.getElementById(cite)) continue;
+    if (!EVIDENCE_ID.test(cite) || !(lookedUp.has(cite) || document.getElementById(cite))) continue;
     const chip = element("a", { className: "eid", text: cite });
     chip.setAttribute("href", `#${cite}`);
     box.append(chip);
@@ -104,7 +108,7 @@ const insert = (node) => {
 };
 
 // Until the message itself is here, its first sentences wait.
-const whenThere = (path, id, change) => {
+export const whenThere = (path, id, change) => {
   if (find(id)) { keepingTheEnd(() => change(find(id))); return; }
   (fetched.get(id) ?? fetchMessage(path, id)).then(() => { if (find(id)) keepingTheEnd(() => change(find(id))); });
 };
@@ -125,6 +129,7 @@ export const chatEvents = (path) => ({
     if (words) words.textContent = "writing";
     node.dataset.state = "streaming";
     node.querySelector("header form")?.remove();
+    node.querySelector(".steering")?.removeAttribute("hidden");
   }),
   "answer.sentence": ({ message, position, text, cites }) => whenThere(path, message, (node) => {
     if (node.getAttribute("aria-busy") === "true") put(node, position, claim({ text, cites, verdict: "checking", isWriting: true }));

@@ -17,8 +17,8 @@ const send = async (form, submitter) => {
     if (answer.redirected) { location.reload(); return; } // signed out meanwhile
     if (!answer.ok) throw new Error(answer.status === 409 ? await answer.text() : `the server answered ${answer.status}.`);
     state(await answer.text());
-    if (!isComposer) return;
     form.reset();
+    if (!isComposer) return;
     keep("");
     reply(null);
     const log = document.querySelector("#messages");

@@ -7,6 +7,7 @@ import { composing } from "./composer.js";
 import { follow } from "./live.js";
 import { replay } from "./replay.js";
 import { showPresent } from "./room.js";
+import { stepEvents } from "./steps.js";
 import { unmasking } from "./unmasking.js";
 
 const root = document.querySelector("#incident");
@@ -18,6 +19,7 @@ const refresh = (...names) => {
 
 const handlers = {
   ...chatEvents(root.dataset.messages),
+  ...stepEvents(root.dataset.messages),
   "investigation.ready": () => { refresh("verdict", "explanation", "prompts"); filesRead(); },
   "incident.changed": () => refresh("verdict", "explanation", "timeline", "response"),
   "timeline.added": () => refresh("timeline"),

@@ -54,6 +54,8 @@ MAY: dict[str, frozenset[str]] = {
     "retry": RESPONDERS,
     "withdraw": RESPONDERS,
     "judge": RESPONDERS,
+    "steer": RESPONDERS,
+    "stop": RESPONDERS,
     "citation": EVERYBODY,
     "unmask": SETTERS,
     "view-*": EVERYBODY,

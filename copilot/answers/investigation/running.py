@@ -1,8 +1,9 @@
 """Runs the calls of one turn: each checked, repeated ones refused, the others at the same time."""
 
 import time
+from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from django.db import DatabaseError, connections
@@ -95,22 +96,23 @@ def _read(raw: ToolCall, bench: Bench, *, place: int, cut: bool) -> Call:
 
 
 def _at_once(waiting: Sequence[tuple[Step, Call]], bench: Bench) -> list[tuple[int, Step]]:
-    """Run the calls side by side; return (place, ended step) as they end. Raises Stopped."""
+    """Run the calls side by side; return (place, ended step) in their order. Raises Stopped.
+
+    What they found is numbered in the order of the calls, whichever ends first: the same calls give the same ids.
+    """
     ended: list[tuple[int, Step]] = []
     pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="investigation")
     begun = time.monotonic()
     try:
-        running: dict[Future[tuple[Step, Found]], int] = {
-            pool.submit(_one, step, call, bench): place for place, (step, call) in enumerate(waiting)
-        }
+        running = deque(pool.submit(_one, step, call, bench) for step, call in waiting)
         while running:
-            done, _ = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
-            in_order = sorted(done, key=running.__getitem__)
-            ended += [(running.pop(future), _ended(*future.result(), bench)) for future in in_order]
+            wait([running[0]], timeout=POLL_SECONDS)
+            is_late = time.monotonic() - begun > TOOL_SECONDS
+            while running and (running[0].done() or is_late):
+                place, future = len(ended), running.popleft()
+                step, found = future.result() if future.done() else (_slow(waiting[place][0]), Found())
+                ended.append((place, _ended(step, found, bench)))
             bench.ledger.check()
-            if time.monotonic() - begun > TOOL_SECONDS:
-                ended += [(place, _ended(_slow(waiting[place][0]), Found(), bench)) for place in running.values()]
-                break
     finally:
         # A call that hangs is left to the time-out of what it asks; its result goes nowhere.
         pool.shutdown(wait=False, cancel_futures=True)

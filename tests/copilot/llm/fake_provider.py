@@ -102,11 +102,15 @@ def stays_silent(seconds: float = 20) -> Script:
 
 @dataclass
 class FakeProvider:
-    """Runs one script a request, the last one again and again; `requests` keeps the bodies."""
+    """Runs one script a request, the last one again and again; `requests` keeps the bodies.
+
+    With `lists_models`, what asks for the list of models (a page does, to say whether the model is there) is no such request.
+    """
 
     scripts: list[Script]
     requests: list[dict[str, Any]] = field(default_factory=list)
     url: str = ""
+    lists_models: bool = False
 
     def handle(self, peer: socket.socket) -> None:
         """Read a request and run its script."""
@@ -114,6 +118,9 @@ class FakeProvider:
         while b"\r\n\r\n" not in data:
             data += peer.recv(65536)
         head, _, body = data.partition(b"\r\n\r\n")
+        if self.lists_models and head.startswith(b"GET "):
+            peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\n" + b'{"data": []}')
+            return
         length = next(
             (int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")), 0
         )
@@ -124,9 +131,9 @@ class FakeProvider:
 
 
 @contextmanager
-def provider(*scripts: Script) -> Iterator[FakeProvider]:
+def provider(*scripts: Script, lists_models: bool = False) -> Iterator[FakeProvider]:
     """Serve the scripts on a free port while the block runs."""
-    fake = FakeProvider(list(scripts))
+    fake = FakeProvider(list(scripts), lists_models=lists_models)
 
     class Handler(socketserver.BaseRequestHandler):
         def handle(self) -> None:
