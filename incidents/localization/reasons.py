@@ -1,6 +1,7 @@
 """Why, in sentences: what speaks for a suspect, what clears a service, and what to look at next."""
 
 import math
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -10,6 +11,8 @@ from incidents.localization.suspects import Finding, Modality, Suspect
 from incidents.localization.topology import Edges, downstream
 
 AROUND = timedelta(minutes=1)
+LONGEST_TEMPLATE = 80  # characters
+_SLOT = re.compile(r"<[^<>\s]*>")
 
 
 def of_suspect(service: str, leads: Sequence[Lead]) -> str:
@@ -27,7 +30,7 @@ def change(finding: Finding) -> str:
     """Return what changed, with its numbers: "cpu_usage_pct rose from 6 to 88 %"."""
     name = finding.statistic
     if finding.template and finding.template not in name and not name.startswith("share of"):
-        name = f"{name} “{finding.template[:80]}”"
+        name = f"{name} “{_words(finding.template)}”"
     if math.isnan(finding.after):
         return f"{name} (changed {finding.onset_at:%H:%M:%S} UTC)" if finding.onset_at else name
     if math.isnan(finding.before):
@@ -116,10 +119,16 @@ def _confirm(suspect: Suspect) -> str:
     if finding.statistic.endswith("without an answer"):
         return f"Check whether {suspect.service} was running and reachable at {finding.onset_at:%H:%M:%S} UTC: it left calls without an answer."
     if finding.template:
-        return f"Read {suspect.service}'s lines of the template “{finding.template[:80]}” with their stack traces."
+        return f"Read {suspect.service}'s lines “{_words(finding.template)}” with their stack traces."
     if finding.trace_id:
         return f"Open trace {finding.trace_id} and compare {finding.operation or suspect.service} in it with a trace from before the incident."
     return f"Look at {suspect.service}: {finding.statistic}."
+
+
+def _words(template: str) -> str:
+    """Return a template as people read it: dots where it varies, and none of its words in part."""
+    text = _SLOT.sub("…", template)
+    return text if len(text) <= LONGEST_TEMPLATE else f"{text[:LONGEST_TEMPLATE].rpartition(' ')[0]} …"
 
 
 def _list(parts: Sequence[str]) -> str:
