@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from incidents.localization.significance import Floats, Grouped, grouped, strength
+from incidents.localization.significance import Floats, Grouped, grouped, share_sigmas, strength
 from incidents.localization.traces import TraceView
 
 # Below this, clocks and the scheduler decide how long a span takes.
@@ -124,6 +124,9 @@ def _compare(view: TraceView, samples: _Samples) -> list[_Shift]:
     best: dict[int, _Shift] = {}
     for quantile, name, least, weight in QUANTILES:
         ids, before_ns, after_ns, sigmas = _shifts(usual, recent, now, quantile=quantile, least=least)
+        sigmas = np.minimum(
+            sigmas, _slow_share_sigmas(usual, now, ids, np.log((before_ns + after_ns) / 2 + RESOLUTION_NS))
+        )
         added = np.maximum(after_ns - before_ns, 0)
         size = weight * (added / np.maximum(after_ns, 1)) * (added / (added + noticeable + 1))
         for place, score in enumerate(strength(sigmas, size).tolist()):
@@ -132,6 +135,18 @@ def _compare(view: TraceView, samples: _Samples) -> list[_Shift]:
                 rows = _slowest_first(view, samples, one)
                 best[one] = _Shift(one, name, float(before_ns[place]) / 1e9, float(after_ns[place]) / 1e9, score, rows)
     return sorted(best.values(), key=lambda shift: -shift.strength)
+
+
+def _slow_share_sigmas(usual: Grouped, now: Grouped, ids: NDArray[np.int64], between: Floats) -> Floats:
+    """Return by how many sigmas the share of samples above `between`, one level a group, rose.
+
+    However far a quantile moved: where few calls were made, one or two slow ones moved it, and of many places some see those by chance.
+    """
+    sides = []
+    for side in (now, usual):
+        side = side.select(np.searchsorted(side.ids, ids))
+        sides += [side.above(between), side.sizes.astype(np.float64)]
+    return share_sigmas(*sides, spread=0.0)
 
 
 def _slowest_first(view: TraceView, samples: _Samples, group: int) -> NDArray[np.int64]:

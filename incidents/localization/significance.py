@@ -57,6 +57,14 @@ class Grouped:
         found: Floats = self._sorted[self._starts + ranks]
         return found
 
+    def above(self, levels: Floats) -> Floats:
+        """Return how many of each group's values lie above its level, shape (groups,)."""
+        group = np.repeat(np.arange(len(self.ids)), self.sizes)
+        first = np.cumsum(self.sizes) - self.sizes
+        values = self._sorted[np.arange(len(group)) - first[group] + self._starts[group]]
+        counts: Floats = np.bincount(group[values > levels[group]], minlength=len(self.ids)).astype(np.float64)
+        return counts
+
     def select(self, places: NDArray[np.int64]) -> "Grouped":
         """Return the groups at the places given."""
         return Grouped(self.ids[places], self.sizes[places], self._starts[places], self._sorted)
