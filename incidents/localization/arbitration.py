@@ -98,6 +98,8 @@ def _deeper(lead: Lead, leads: Sequence[Lead], all_below: _Below) -> tuple[Lead 
     for other in leads:
         if other.service == lead.service or not len(other.rows) or other.strength < COMPARABLE * lead.strength:
             continue
+        if other.rows is lead.rows:  # one slow hop, held against both ends: neither lies below the other
+            continue
         below = all_below.of(other)[lead.rows]
         if other.aspect == SILENCE:
             below = below | np.isin(lead.rows, other.rows)  # the silent service itself left no spans

@@ -71,6 +71,15 @@ def hops(view: TraceView) -> list[Slowdown]:
     ]  # fmt: skip
 
 
+def compared_hops(view: TraceView) -> frozenset[tuple[str, str]]:
+    """Return the pairs of caller and callee with calls enough on both sides to tell whether time was lost between them."""
+    samples = _hop_samples(view)
+    usual, now = samples.side(view.before), samples.side(view.after)
+    both = np.intersect1d(usual.ids[usual.sizes >= MIN_BEFORE], now.ids[now.sizes >= MIN_AFTER])
+    services = view.table.services
+    return frozenset((services[pair // len(services)], services[pair % len(services)]) for pair in both.tolist())
+
+
 @dataclass(frozen=True)
 class _Samples:
     """Durations in nanoseconds with their span and their group; the last `borrowed` ones were lent by other groups."""
@@ -192,17 +201,29 @@ def request_ns(view: TraceView) -> float:
     return float(np.median(roots)) if len(roots) else 0.0
 
 
-def blame_hops(slowdowns: Sequence[Slowdown], *, edges: frozenset[tuple[str, str]]) -> dict[str, list[Slowdown]]:
-    """Return the slow hops by the end that explains them: the service all of whose hops are slow, rather than one with a single slow hop.
+@dataclass(frozen=True)
+class Blame:
+    """A slow hop held against one of its ends; `factor` in (0, 1] is how well this end explains it beside the one that does so best."""
 
-    Greedy: the service that explains the most lost time with the largest share of its own hops takes them; then the rest. When both
-    ends explain it equally well, the callee takes it: a caller waits for its callee, not the other way round.
+    service: str
+    slowdown: Slowdown
+    factor: float
+
+
+def blame_hops(
+    slowdowns: Sequence[Slowdown], *, edges: frozenset[tuple[str, str]], compared: frozenset[tuple[str, str]]
+) -> list[Blame]:
+    """Hold each slow hop against both its ends: in full against the one that explains it best, in part against the other.
+
+    A service all of whose hops are slow explains them better than one with a single slow hop. Greedy: the service that explains the
+    most lost time with the largest share of its own hops takes them; then the rest. When both ends explain it equally well, the callee
+    takes it: a caller waits for its callee, not the other way round. Of the hops in `edges`, those count that could be compared.
     """
     left = [slowdown for slowdown in slowdowns if slowdown.strength >= 1]
     slow = {(slowdown.caller, slowdown.service) for slowdown in left}
-    touched = {end: [edge for edge in edges | slow if end in edge] for pair in slow for end in pair}
+    touched = {end: [edge for edge in (edges & compared) | slow if end in edge] for pair in slow for end in pair}
     share = {end: len([edge for edge in around if edge in slow]) / len(around) for end, around in touched.items()}
-    blamed: dict[str, list[Slowdown]] = {}
+    found: list[Blame] = []
     while left:
         explained = {
             end: share[end]
@@ -212,6 +233,10 @@ def blame_hops(slowdowns: Sequence[Slowdown], *, edges: frozenset[tuple[str, str
         }
         callees = {one.service for one in left}
         taker = max(explained, key=lambda end: (explained[end] * (1.01 if end in callees else 1.0), end))
-        blamed[taker] = [one for one in left if taker in (one.caller, one.service)]
+        for one in left:
+            if taker in (one.caller, one.service):
+                other = one.caller if taker == one.service else one.service
+                found.append(Blame(taker, one, 1.0))
+                found.append(Blame(other, one, min(1.0, explained[other] / explained[taker])))
         left = [one for one in left if taker not in (one.caller, one.service)]
-    return blamed
+    return found

@@ -12,7 +12,7 @@ from incidents.localization import arbitration, confidence, families, findings, 
 from incidents.localization.arbitration import Verdict
 from incidents.localization.execution import path_changes
 from incidents.localization.findings import Lead
-from incidents.localization.latency import blame_hops, hops, own_time
+from incidents.localization.latency import blame_hops, compared_hops, hops, own_time
 from incidents.localization.log_rates import line_changes
 from incidents.localization.log_templates import template_lines
 from incidents.localization.metrics import Sort, departures
@@ -140,9 +140,8 @@ def rank_material(material: Material, *, use: frozenset[Modality] = ALL_MODALITI
 def _slow_leads(view: TraceView, edges: Edges) -> list[Lead]:
     leads = [findings.of_slowdown(view, slowdown) for slowdown in own_time(view)]
     leads += [findings.of_silence(view, silence) for silence in unanswered(view)]
-    for blamed, slow in blame_hops(hops(view), edges=edges).items():
-        leads += [findings.of_hop(view, one, blamed=blamed, factor=1.0) for one in slow]
-    return leads
+    blames = blame_hops(hops(view), edges=edges, compared=compared_hops(view))
+    return leads + [findings.of_hop(view, one.slowdown, blamed=one.service, factor=one.factor) for one in blames]
 
 
 def _path_and_line_leads(view: TraceView, material: Material, *, use: frozenset[Modality], traced: bool) -> list[Lead]:

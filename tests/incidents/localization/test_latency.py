@@ -1,4 +1,4 @@
-from incidents.localization.latency import Slowdown, blame_hops, hops, own_time
+from incidents.localization.latency import Slowdown, blame_hops, compared_hops, hops, own_time
 from incidents.localization.topology import edges
 from incidents.localization.traces import TraceView, join
 from incidents.telemetry.datamodel import Span, span_table
@@ -42,7 +42,12 @@ def seen(*, delay: dict[tuple[str, str], float] | None = None, own: dict[str, fl
 
 
 def blamed(view: TraceView) -> dict[str, list[Slowdown]]:
-    return blame_hops(hops(view), edges=edges(view))
+    """Return the slow hops by who is blamed in full."""
+    found: dict[str, list[Slowdown]] = {}
+    for one in blame_hops(hops(view), edges=edges(view), compared=compared_hops(view)):
+        if one.factor == 1.0:
+            found.setdefault(one.service, []).append(one.slowdown)
+    return found
 
 
 def test_time_lost_inside_is_found_there_and_not_in_callers() -> None:
