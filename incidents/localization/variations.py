@@ -109,6 +109,7 @@ VARIATIONS: Mapping[str, Variation] = {
     "start 120 s too early": Variation(ALL_MODALITIES, _as_it_is, timedelta(seconds=-120)),
     "start 60 s too early": Variation(ALL_MODALITIES, _as_it_is, timedelta(seconds=-60)),
     "start 60 s too late": Variation(ALL_MODALITIES, _as_it_is, timedelta(seconds=60)),
+    "start 120 s too late": Variation(ALL_MODALITIES, _as_it_is, timedelta(seconds=120)),
     "the first minute": Variation(ALL_MODALITIES, _first_minute),
     "noisy metrics": Variation(ALL_MODALITIES, _noisy_metrics),
 }

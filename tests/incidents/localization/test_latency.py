@@ -1,7 +1,13 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from incidents.localization.latency import Slowdown, blame_hops, compared_hops, hops, own_time
+from incidents.localization.significance import grouped
 from incidents.localization.topology import edges
 from incidents.localization.traces import TraceView, join
-from incidents.telemetry.datamodel import Span, span_table
+from incidents.telemetry.datamodel import Span, SpanTable, span_table
 
 MS = 1_000_000
 
@@ -80,3 +86,47 @@ def test_nothing_to_compare_with_finds_nothing() -> None:
     )
     assert own_time(alone) == []
     assert hops(alone) == []
+
+
+def test_a_slow_hop_is_held_against_both_ends_by_how_well_they_explain_it() -> None:
+    """front calls three services, one of them slowly: of that one's two hops half are slow, of the front's a third."""
+    view = seen(delay={("front", "right"): 300})
+    found = blame_hops(hops(view), edges=edges(view), compared=compared_hops(view))
+    told = {one.service: round(one.factor, 2) for one in found}
+    assert told == {"right": 1.0, "front": 0.67}  # a third over a half
+    assert compared_hops(view) == edges(view)
+    # Hops that could not be compared are neither slow nor as usual.
+    known = frozenset({("front", "right"), ("right", "deep")})
+    told = {one.service: round(one.factor, 2) for one in blame_hops(hops(view), edges=edges(view), compared=known)}
+    assert told == {"front": 1.0, "right": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("calls", "slow", "low", "high"), [(10, 2, 0.0, 1.0), (10, 9, 3.0, 10.0), (600, 120, 3.0, 10.0)]
+)
+def test_few_slow_calls_among_few_prove_little(calls: int, slow: int, low: float, high: float) -> None:
+    """Two of ten: a share of 3 in 12 with a standard error of 0.126, so 1.6 of them above none, however slow the two were."""
+
+    def side(number: int, first: int, slow: int) -> SpanTable:
+        took = [1_000 * MS if n < slow else (10 + n % 3) * MS for n in range(number)]
+        return span_table(
+            [
+                Span((first + n).to_bytes(16), first + n, 0, "shop", "GET /", 2, n * MS, ns, False, "{}")
+                for n, ns in enumerate(took)
+            ]
+        )
+
+    view = join(baseline=None, reference=side(60, 1, 0), incident=side(calls, 10_000, slow))
+    strongest = max((one.strength for one in own_time(view)), default=0.0)
+    assert low <= strongest < high
+
+
+@given(
+    st.dictionaries(st.integers(0, 5), st.lists(st.integers(0, 20), min_size=1, max_size=9), min_size=1),
+    st.lists(st.integers(0, 20), min_size=6, max_size=6),
+)
+def test_counts_above_a_level_by_group(held: dict[int, list[int]], levels: list[int]) -> None:
+    pairs = [(group, value) for group, values in held.items() for value in values]
+    of = grouped(np.array([group for group, _ in pairs]), np.array([value for _, value in pairs], dtype=np.float64))
+    expected = [sum(value > levels[group] for value in held[group]) for group in sorted(held)]
+    assert of.above(np.array([levels[group] for group in sorted(held)], dtype=np.float64)).tolist() == expected
