@@ -19,6 +19,7 @@ from copilot.llm.plain_text import said_by_model
 from copilot.llm.prompts import Prompt
 from copilot.llm.redaction import RedactionFailed, masked
 from copilot.llm.usage import CallUsage
+from copilot.llm.user_input import told
 
 ATTEMPTS = 2
 MOST_CLAIMS = 6  # of the model's; the schema asks for fewer, not every server obeys it
@@ -74,9 +75,13 @@ class Draft:
         self.listener.claim(len(self.claims), claim)
         self.claims.append(claim)
 
+    def said(self, text: str) -> str:
+        """Return what a model writes as it may be shown: without the prompt's own marks, see `said_by_model`."""
+        return said_by_model(told(text.replace(prompting.marker_of(self.bundle), "")), limit=MOST_CHARACTERS)
+
     def add_raw(self, raw: RawClaim) -> None:
         """Check a sentence of the model and add it, unless an earlier one says the same."""
-        text = _whole_sentences(said_by_model(raw.text, limit=MOST_CHARACTERS))
+        text = _whole_sentences(self.said(raw.text))
         if len(text.split()) >= FEWEST_WORDS and not _repeats(text, [shown.text for shown in self.claims]):
             self.add(replace(verification.check(text, raw.cites, self.bundle), by_model=True))
 
@@ -100,7 +105,7 @@ class Writing:
             if self._has_room:
                 self._draft.add_raw(raw)
         if unfinished is not None and self._has_room:
-            text, cites = citations.split(said_by_model(unfinished.text, limit=MOST_CHARACTERS), unfinished.cites)
+            text, cites = citations.split(self._draft.said(unfinished.text), unfinished.cites)
             self._draft.listener.sentence(len(self._draft.claims), text, cites)
 
     def end(self) -> None:

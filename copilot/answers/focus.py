@@ -97,9 +97,14 @@ def focus_on(question: str, bundle: EvidenceBundle) -> Focus:
         computed = tuple(_cited(item) for item in bundle.items if item.service in named)[:2]
     cited = [id_ for claim in computed for id_ in claim.cites]
     asked = [item.id for item in bundle.items if item.service in named]
-    by_id = [id_ for id_ in _ID.findall(question) if bundle.get(id_) is not None]
+    by_id = [id_ for id_ in ids_in(question) if bundle.get(id_) is not None]
     relevant = (*by_id, *cited, *bundle.looked_up, *asked, *(item.id for item in _fitting(about, question, bundle)))
     return Focus(about, computed, tuple(dict.fromkeys(relevant))[:MOST_RELEVANT])
+
+
+def ids_in(question: str) -> list[str]:
+    """Return the ids of evidence that a question names."""
+    return _ID.findall(question)
 
 
 def _about(question: str, named: Iterable[str]) -> About:

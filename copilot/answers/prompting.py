@@ -5,13 +5,14 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from copilot.answers import claim_stream
-from copilot.answers.focus import About, Focus
+from copilot.answers.focus import About, Focus, ids_in
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
 from copilot.evidence.wording import joined
 from copilot.llm import prompts
 from copilot.llm.plain_text import clean
 from copilot.llm.prompts import Prompt, PromptBudget, estimate_tokens
 from copilot.llm.redaction import masked, redact
+from copilot.llm.user_input import abstracted
 
 FIRST_QUESTION = "What happened, what is the most likely cause, and which evidence speaks for it?"
 PROMPT = "answer"  # its folder in templates/prompts
@@ -58,7 +59,11 @@ def write(
     """
     chosen = _chosen(bundle, tokens=budget.whole - max(budget.tail, QUESTION_TOKENS), version=budget.version)
     told = [item.id for item in chosen]
-    further = [item for id_ in focus.relevant if id_ not in told and (item := bundle.get(id_)) is not None]
+    further = [
+        item
+        for id_ in focus.relevant
+        if (item := bundle.get(id_)) is not None and (id_ not in told or _is_opened(item, question))
+    ]
     # A question that code has recognised stands alone; beside it an earlier one leads a small model astray.
     # Masked before anything is cut or put on one line: half a secret has no form any more.
     history = [Turn(masked(turn.question, mask=mask), masked(turn.answer, mask=mask)) for turn in history]
@@ -102,6 +107,7 @@ def _user(
     version: str,
 ) -> str:
     history, extra = beside
+    opened = ids_in(question)
     visible = {*seen, *(item.id for item in extra)}
     return prompts.render(
         f"{PROMPT}/{version}/question.txt",
@@ -109,7 +115,7 @@ def _user(
         question=clean(question, limit=QUESTION) or FIRST_QUESTION,
         decided=_decided(focus, bundle, visible),
         look_at=", ".join([id_ for id_ in focus.relevant if id_ in visible][:MOST_NAMED]),
-        extra=[_line(item) for item in extra],
+        extra=[_line(item, opened=item.id in opened) for item in extra],
         history=history,
     )
 
@@ -152,10 +158,20 @@ def _chosen(bundle: EvidenceBundle, *, tokens: int, version: str) -> list[Eviden
     return [item for item in bundle.items if item in fitting]
 
 
-def _line(item: Evidence) -> str:
+def untrusted(text: str, *, limit: int) -> str:
+    """Return recorded text as a model may read it: on one line, cut, without hidden characters, and without what callers wrote."""
+    return clean(abstracted(clean(text)), limit=limit)
+
+
+def _is_opened(item: Evidence, question: str) -> bool:
+    """Return whether a person asks for an item by its id that hides what a caller wrote: then the words are shown to the model, too."""
+    return item.id in ids_in(question) and _line(item, opened=True) != _line(item)
+
+
+def _line(item: Evidence, *, opened: bool = False) -> str:
     # Of what is not about the leading suspect the finding is enough, without its example.
     text = item.statement.partition(". ")[0] if item.role is Role.RIVAL else item.statement
-    text = clean(text, limit=LINE)
+    text = clean(text, limit=LINE) if opened else untrusted(text, limit=LINE)
     if item.kind is Kind.PASSAGE and item.excerpt:
         text = f"{clean(item.title, limit=80)}: {clean(' '.join(item.excerpt), limit=PASSAGE)}"
     return f"[{item.id}] {text}"
@@ -183,7 +199,7 @@ def verdicts_of(bundle: EvidenceBundle) -> list[str]:
 
 def _whole_clauses(sentence: str) -> str:
     """Return as many clauses of a sentence as fit: a small model copies the dots of a cut one."""
-    first, *rest = clean(sentence).split("; ")
+    first, *rest = abstracted(clean(sentence)).split("; ")
     for clause in rest:
         if len(first) + len(clause) > REASON:
             break

@@ -65,8 +65,13 @@ def identity(prompt: str, version: str) -> str:
 
 
 def marker(identity: str) -> str:
-    """Return the word that fences untrusted text: the same for the same identity, so that a prompt's prefix stays cached; not to be guessed."""
-    return salted_hmac("copilot.llm.prompts.marker", identity, algorithm="sha256").hexdigest()[:6]
+    """Return the word that fences untrusted text: 12 letters that nobody can guess without the secret key, the same for the same identity.
+
+    One for each gathering of evidence rather than for each request: with another word in every request no provider could keep the prompt's
+    long, stable part cached. Whoever learns a word from an answer gains nothing: what is written after that is gathered under a new one.
+    """
+    number = int(salted_hmac("copilot.llm.prompts.marker", identity, algorithm="sha256").hexdigest(), 16)
+    return "".join(chr(ord("a") + number // 26**place % 26) for place in range(12))
 
 
 def estimate_tokens(text: str) -> int:

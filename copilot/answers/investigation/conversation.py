@@ -62,7 +62,11 @@ def result_of(step: Step, bundle: EvidenceBundle, *, page: int = 1) -> str:
     """Return what a model is told of a step: its items, and one page of its table with how many lines there are in all."""
     if step.state != DONE:
         return f"{step.state.capitalize()}: {step.reason}"
-    said = [f"[{id_}] {clean(item.statement, limit=STATEMENT)}" for id_ in step.evidence if (item := bundle.get(id_))]
+    said = [
+        f"[{id_}] {prompting.untrusted(item.statement, limit=STATEMENT)}"
+        for id_ in step.evidence
+        if (item := bundle.get(id_))
+    ]
     if page > 1:
         said = [f"Items: {', '.join(step.evidence)}"]
     if step.note:
@@ -82,7 +86,10 @@ def _page(step: Step, page: int) -> list[str]:
     if not shown:
         return []
     more = f"; next page: read_more(result={step.number}, page={page + 1})" if first + PAGE < total else ""
-    return [f"Lines {first + 1}–{first + len(shown)} of {total:,}{more}:", *(clean(line, limit=LINE) for line in shown)]
+    return [
+        f"Lines {first + 1}–{first + len(shown)} of {total:,}{more}:",
+        *(prompting.untrusted(line, limit=LINE) for line in shown),
+    ]
 
 
 def _system(bundle: EvidenceBundle) -> str:
@@ -121,7 +128,11 @@ def _user(asked: Asked, bundle: EvidenceBundle, told: Sequence[Step]) -> str:
 
 def _digest(step: Step, bundle: EvidenceBundle) -> str:
     values = {name: value for name, value in step.values.items() if value is not None}
-    found = [f"[{id_}] {clean(item.statement, limit=DIGEST)}" for id_ in step.evidence[:3] if (item := bundle.get(id_))]
+    found = [
+        f"[{id_}] {prompting.untrusted(item.statement, limit=DIGEST)}"
+        for id_ in step.evidence[:3]
+        if (item := bundle.get(id_))
+    ]
     said = " ".join(found) or clean(step.reason, limit=DIGEST) or step.state
     return f"{step.number}. {step.tool}{clean(json.dumps(values), limit=DIGEST)}: {said}"
 
