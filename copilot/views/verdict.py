@@ -116,7 +116,11 @@ def verdict_of(
 
 def _first_step(bundle: EvidenceBundle, brief: Brief) -> ShownClaim | None:
     """Return the first step that a runbook gives, by the runbook's name; None when none fits."""
-    runbooks = {item.id: str(item.detail.get("title", "")) for item in bundle.items if item.kind is Kind.PASSAGE}
+    runbooks = {
+        item.id: str(item.detail.get("title") or item.title.removeprefix("Runbook: "))
+        for item in bundle.items
+        if item.kind is Kind.PASSAGE
+    }
     first = next((claim for claim in brief.steps if runbooks.keys() & set(claim.cites)), None)
     if first is None:
         return None

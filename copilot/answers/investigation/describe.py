@@ -12,7 +12,7 @@ _QUOTED = ("text", "words")
 
 
 def described(tool: str, values: Mapping[str, Any]) -> str:
-    """Return what a step looks at: "Metric: payments db_pool_in_use, minutes -15 to the end"."""
+    """Return what a step looks at: "Metric: payments db_pool_in_use, from 15 min before the incident to its end"."""
     kind = TOOLS.get(tool)
     parts = [str(values[name]) for name in _SHOWN if values.get(name)]
     parts += [f"“{values[name]}”" for name in _QUOTED if values.get(name)]
@@ -28,8 +28,17 @@ def described(tool: str, values: Mapping[str, Any]) -> str:
 
 def _window(values: Mapping[str, Any]) -> str:
     if "first_from" in values:
-        return f"minutes {values['first_from']} to {values['first_to']} and {values['second_from']} to {values['second_to']}"
-    if "from_minute" not in values:
-        return ""
-    end = values.get("to_minute")
-    return f"minutes {values['from_minute']} to {'the end' if end is None else end}"
+        first, second = (f"{_span(values[f'{name}_from'], values[f'{name}_to'])}" for name in ("first", "second"))
+        return f"{first} against {second}"
+    return _span(values["from_minute"], values.get("to_minute")) if "from_minute" in values else ""
+
+
+def _span(begin: int, end: int | None) -> str:
+    """Return a stretch of minutes from the incident's start in words."""
+    return f"from {_minute(begin)} to {'its end' if end is None else _minute(end)}"
+
+
+def _minute(minute: int) -> str:
+    if minute == 0:
+        return "its start"
+    return f"{abs(minute)} min {'before' if minute < 0 else 'into'} the incident"

@@ -61,7 +61,7 @@ def test_a_query_in_the_words_is_only_words(bench: Bench, text: str) -> None:
 def test_patterns_that_are_new_or_gone(bench: Bench) -> None:
     step = look(bench, "compare_log_patterns", service="payments")
     assert "QueuePool limit of size 10" in statement(bench, step)
-    assert "146 times during the incident, more than the 2 in the window before" in statement(bench, step)
+    assert "146 times during the incident, more often than the 2 lines in the window before" in statement(bench, step)
     alike = look(bench, "search_logs", like=step.evidence[0], from_minute=0)
     assert len(alike.lines) == 146
 
