@@ -1,7 +1,8 @@
 """When a series that drifts will reach its limit: a disk, a memory, a pool, an error budget.
 
 The trend is the median of the slopes between any two of some dozen block medians: a third of them may be wild. Its interval comes from the
-order of these slopes. Source: Theil 1950; Sen 1968 (interval).
+order of these slopes, or from how far the series strays from its trend for good (what is added up from bursts, or given back now and then)
+where that is wider. Source: Theil 1950; Sen 1968 (interval).
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,10 @@ NORMAL_95 = 1.96
 WIDER = 2.0
 NOISE_SPREADS = 2.0
 MAD_TO_SIGMA = 1.4826
+# How far apart blocks are compared to see whether the series strays from its trend, and how finely the time ahead is looked through.
+# What was watched holds four such distances: Student's t of four degrees of freedom.
+STRIDE, STEPS_AHEAD = BLOCKS // 4, 2_001
+STUDENT_95 = 2.78
 # A trend says nothing of a time much longer than it was watched.
 FARTHEST = 4.0  # times what was watched
 
@@ -67,12 +72,17 @@ def forecast(times: NDArray[np.float64], values: NDArray[np.float64], *, limit: 
     if not towards or slope * towards <= 0.0 or low * towards <= 0.0:
         return None  # there already, drifting away, or a drift that may be none
     likely = gap / slope
-    earliest = max(abs(gap) - noise, 0.0) / abs(high)
-    latest = (abs(gap) + noise) / abs(low)
     watched = float(moments[-1] - moments[0])
     if likely > FARTHEST * watched:
         return None
-    return Forecast(limit, slope, earliest, likely, latest if latest <= 2.0 * FARTHEST * watched else None)
+    strayed = _stray(moments, heights, slope)
+    ahead = np.linspace(0.0, 2.0 * FARTHEST * watched, STEPS_AHEAD)
+    wide = STUDENT_95 * strayed * np.sqrt(ahead + ahead * ahead / watched)
+    may_be = np.maximum(abs(high) * ahead, abs(slope) * ahead + wide) >= abs(gap) - noise
+    must_be = np.minimum(abs(low) * ahead, abs(slope) * ahead - wide) >= abs(gap) + noise
+    earliest = float(ahead[np.argmax(may_be)])
+    latest = float(ahead[np.argmax(must_be)]) if must_be.any() else None
+    return Forecast(limit, slope, min(earliest, likely), likely, latest if latest is None else max(latest, likely))
 
 
 def _blocks(times: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -82,6 +92,17 @@ def _blocks(times: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[ND
         np.array([np.median(times[part]) for part in parts]),
         np.array([np.median(values[part]) for part in parts]),
     )
+
+
+def _stray(times: NDArray[np.float64], values: NDArray[np.float64], slope: float) -> float:
+    """Return by how much the series strays from its trend for good, per square root of a second: as what is added up from bursts does.
+
+    Noise around a trend does not add up: over a quarter of what was watched, it is hardly larger than over one block.
+    """
+    away = values - slope * times
+    apart = np.maximum(times[STRIDE:] - times[:-STRIDE], 1e-9)
+    strayed = (away[STRIDE:] - away[:-STRIDE]) / np.sqrt(apart)
+    return float(np.sqrt(np.mean(strayed * strayed)))
 
 
 def _slope(times: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[float, float, float]:

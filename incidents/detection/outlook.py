@@ -15,7 +15,7 @@ from incidents.telemetry.datamodel import SeriesKey
 
 # "Will it be over by itself within…"
 WITHIN = timedelta(minutes=10)
-# A blip is more likely than not to clear by itself, as far as the 95 % interval says: that takes three earlier ones like it that all did,
+# A blip is more likely than not to clear by itself, as far as the 95 % interval says: that takes four earlier ones like it that all did,
 # or a height that falls back within the first minutes. What is known of no series is never enough.
 SURE = 0.5
 # Looked at this often while it is a blip: as often as there are samples of requests.

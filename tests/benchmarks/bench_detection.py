@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from incidents import baselines
+from incidents.detection import clearing_score
 from incidents.detection.learned import Learned
+from incidents.detection.outlook import WITHIN
 from incidents.models import Signal
 from incidents.telemetry.datamodel import MetricPoint, TelemetryBatch, to_ns
 from incidents.telemetry.store import HotStore
+from tests.incidents.detection.streams import stream
+from tests.incidents.detection.test_forecast import DRIFTS, backtested
 
 SERIES, WARM_UP, STEPS = 10_000, 300, 60
 TARGET_PER_SECOND, TARGET_SECONDS = 300_000, 10.0
@@ -106,3 +110,41 @@ def test_a_minute_of_ten_thousand_live_series(store: HotStore) -> None:
         f" read from the hot store and kept, {size:,.0f} bytes each"
     )
     assert taken == SERIES
+
+
+def test_forecasts_of_what_fills_up() -> None:
+    print()
+    for kind in DRIFTS:
+        forecasts, held, lead = backtested(kind, series=60)
+        print(f"{kind}: {forecasts} forecasts, {held / forecasts:.0%} held, made {lead:.1f} h ahead in the median")
+
+
+SHAPES = {
+    "short bursts now and then": lambda noise: noise.uniform(60.0, 240.0),
+    "a plateau of half an hour each time": lambda noise: noise.uniform(1_200.0, 2_400.0),
+    "short ones, and one in five for an hour": lambda noise: noise.choice((120.0, 3_600.0), p=(0.8, 0.2)),
+    "lengths of all scales": lambda noise: float(np.clip(60.0 * noise.pareto(0.63), 60.0, 7_200.0)),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_whether_departures_of_made_up_shapes_clear(shape: str) -> None:
+    """Thirty series with some dozen departures each, in samples of ten seconds."""
+    said = []
+    for seed in range(30):
+        noise = np.random.default_rng(seed)
+        values = 0.2 * np.exp(0.05 * noise.standard_normal(8_640))
+        place = 200
+        while place < len(values) - 100:
+            length = int(SHAPES[shape](noise) / 10.0)
+            fades = noise.random() < 0.3
+            height = np.geomspace(30.0, 1.0, length) if fades else np.full(length, noise.uniform(4.0, 12.0))
+            part = values[place : place + length]
+            part *= height[: len(part)]
+            place += length + int(noise.uniform(300.0, 700.0))
+        said += clearing_score.said_of(stream(values), within=WITHIN)
+    one = clearing_score.score(said)
+    print(
+        f"\n{shape}: {one.departures} departures, {one.cleared:.0%} clear within ten minutes; Brier score {one.brier:.3f}"
+        f" (always the mean: {one.brier_of_rate:.3f}); said so: right in {one.precision:.0%}, {one.recall:.0%} of those that did"
+    )

@@ -3,18 +3,21 @@
 import csv
 import time
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
 
-from incidents.detection import evaluation
+from incidents.detection import clearing_score, evaluation
 from incidents.detection.backtest import Backtest
 from incidents.detection.news import ALARM, news_of
+from incidents.telemetry.datamodel import MetricSeries, SeriesKey
 from incidents.telemetry.series_file import SeriesFile, SeriesFileError
 
 HELP = "find the anomalies of labelled metric series"
+ASKED = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=4))
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -39,6 +42,7 @@ def run(options: dict[str, Any], *, write: Callable[[str], object]) -> None:
             _write_scores(out / name, series[name], one)
         samples = sum(len(one.values) for one in series.values())
         write(f"{len(series)} series, {samples:,} samples in {seconds:.1f} s; scores in {out}.")
+        _write_clearing(series, write)
         if windows is None:
             write("No labels/combined_windows.json beside the data: nothing to compare with.")
             return
@@ -52,6 +56,17 @@ def run(options: dict[str, Any], *, write: Callable[[str], object]) -> None:
     except (evaluation.EvaluationError, SeriesFileError) as error:
         raise CommandError(str(error)) from error
     _write_table(outcomes, write)
+
+
+def _write_clearing(series: Mapping[str, SeriesFile], write: Callable[[str], object]) -> None:
+    """Say how good the chance was that each departure clears by itself, as it was said when the departure was detected."""
+    measured = [MetricSeries(SeriesKey("", name), one.times, one.values) for name, one in series.items()]
+    for within, one in clearing_score.table(measured, asked=ASKED):
+        write(
+            f"Clears by itself within {within / timedelta(minutes=1):.0f} min: {one.departures} departures, {one.cleared:.0%} did;"
+            f" Brier score {one.brier:.3f} (always the mean: {one.brier_of_rate:.3f});"
+            f" said so: right in {one.precision:.0%}, {one.recall:.0%} of those that did."
+        )
 
 
 def _write_scores(path: Path, series: SeriesFile, said: Backtest) -> None:
