@@ -39,6 +39,7 @@ _HEDGE = re.compile(
     r"\b(?:likely|probabl[ey]|possibl[ey]|may|might|could|suspect\w*|suggests?|appears?|seems?|candidate|perhaps)\b",
     re.IGNORECASE,
 )
+_MAYBE = re.compile(r"\b(?:possib\w+|may|might|could|perhaps)\b", re.IGNORECASE)
 _THE_CAUSE = re.compile(r"\bthe (?:most )?(?:likely |probable |root |main )*cause\b", re.IGNORECASE)
 _RULED_OUT = re.compile(r"\b(?:is|are|was|were|been|be) ruled out\b", re.IGNORECASE)
 _CHANGE = re.compile(
@@ -58,7 +59,13 @@ def contradiction(text: str, bundle: EvidenceBundle) -> str:
             if hypothesis.verdict == "likely" and denied:
                 return f"{service} is the likely cause: {hypothesis.sentence}"
             likely = [other for other in bundle.hypotheses if other.verdict == "likely" and other.service != service]
-            if hypothesis.verdict == "possible" and likely and not denied and _THE_CAUSE.search(text):
+            if (
+                hypothesis.verdict == "possible"
+                and likely
+                and not denied
+                and _THE_CAUSE.search(text)
+                and not _MAYBE.search(text)
+            ):
                 return f"{likely[0].service} is the likely cause, {service} only a possible one."
     return _cleared_wrongly(text, bundle) or _turned(text, bundle)
 

@@ -83,6 +83,8 @@ def _second(pattern: re.Pattern[str], text: str) -> int | None:
 def intervals(items: Sequence[Evidence], bundle: EvidenceBundle) -> Iterator[float]:
     """Yield the seconds between any two moments that the items tell, and from the incident's start to each."""
     start = bundle.incident_start
+    if items:
+        yield (bundle.incident_end - start).total_seconds()
     moments = [start.hour * 3600 + start.minute * 60 + start.second] if items else []
     for item in items:
         told = times(item)

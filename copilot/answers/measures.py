@@ -34,7 +34,7 @@ _APART = re.compile(
     re.IGNORECASE,
 )
 _WITHIN = re.compile(
-    r"\b(?:within|for|lasted|over|after|in)\s+(?:(?:only|just|about|around|roughly|some|the|less than|more than|under|over)\s+){0,3}$",
+    r"\b(?:within|for|lasted|covers|spans|lasts|over|after|in)\s+(?:(?:only|just|about|around|roughly|some|the|less than|more than|under|over)\s+){0,3}$",
     re.IGNORECASE,
 )
 _BOTH = re.compile(r"\b(?:both|each|all|neither|every one)\b", re.IGNORECASE)

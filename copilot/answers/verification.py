@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 from copilot.answers import (
     actors,
@@ -21,18 +19,16 @@ from copilot.answers import (
     spoken,
     versions,
 )
+from copilot.answers.cited import Cited, fold, words_of
 from copilot.answers.claims import CheckedClaim, Verdict
 from copilot.answers.facts import Of
 from copilot.answers.naming import all_services, services_in
 from copilot.answers.naming import name as _name
 from copilot.answers.naming import names as _names
-from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind
-from copilot.evidence.wording import joined, percent
+from copilot.evidence.bundle import Evidence, EvidenceBundle
+from copilot.evidence.wording import percent
 
-_BRACKETS = re.compile(r"‹(?!\w+-\d+›)([^‹›]*)›")  # not those of a token such as ‹email-1›
 _MUST_BE_THERE = {"errors", "traffic", "cpu", "memory"}  # what a claim speaks of only when its evidence does
-_BEGINS = re.compile(r"\b(?:incident|outage|began|begun|started?|since|onset)\b", re.IGNORECASE)
-_ENDS = re.compile(r"\b(?:ended|over|until|covers?|lasted)\b", re.IGNORECASE)
 # "All its connections": an item that only counts does not say out of how many.
 _ALL = re.compile(
     r"(?<!nearly )(?<!almost )(?<!practically )\b(?:all|every one) (?:of )?(?:its|the|their)\b", re.IGNORECASE
@@ -56,61 +52,6 @@ _SENTENCE = re.compile(r"(?<=[.!?”])\s+(?=[A-Z])")
 _CLEARED = re.compile(r"\bruled out\b|\bnot the cause\b|\b(?:what it shows is )?explained by\b", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class _Cited:
-    """The cited items with what can be read off them."""
-
-    items: Sequence[Evidence]
-    bundle: EvidenceBundle
-
-    @cached_property
-    def text(self) -> str:
-        return " ".join(_words_of(item) for item in self.items)
-
-    @cached_property
-    def folded(self) -> str:
-        return _fold(self.text)
-
-    @cached_property
-    def numbers(self) -> list[atoms.Number]:
-        return [number for item in self.items for number in relations.numbers_of(item)]
-
-    @cached_property
-    def subjects(self) -> set[str]:
-        """What kinds of signal the items are about; whoever reads a log line may call what it says an error."""
-        logged = (
-            {"errors"} if any(item.kind in (Kind.LOG, Kind.ATTACHED, Kind.PASSAGE) for item in self.items) else set()
-        )
-        return directions.subjects(self.text) | logged
-
-    def times_for(self, text: str) -> list[atoms.Clock]:
-        """Return the times that the claim may name: those of the items, and the incident's own where it speaks of these."""
-        own = [
-            f"{moment:%H:%M:%S}"
-            for moment, words in ((self.bundle.incident_start, _BEGINS), (self.bundle.incident_end, _ENDS))
-            if words.search(text)
-        ]
-        return atoms.clocks(" ".join((self.text, *own)))
-
-    @property
-    def ids(self) -> str:
-        return joined([item.id for item in self.items])
-
-    @property
-    def do_not_say(self) -> str:
-        return f"{self.ids} {'does' if len(self.items) == 1 else 'do'} not say"
-
-    def holds(self, quote: str) -> bool:
-        """Return whether the quotation stands there; one with gaps must fit into a single statement or line of an item."""
-        folded = _fold(quote).strip(" .,…")
-        if folded in self.folded:
-            return True
-        parts = atoms.fixed_parts(folded)
-        return bool(parts) and any(
-            _in_order(parts, _fold(line)) for item in self.items for line in (item.title, item.statement, *item.excerpt)
-        )
-
-
 def check(claim_text: str, cites: Iterable[str], bundle: EvidenceBundle) -> CheckedClaim:
     """Return the claim with its verdict.
 
@@ -129,13 +70,13 @@ def check(claim_text: str, cites: Iterable[str], bundle: EvidenceBundle) -> Chec
             _figures_beside_quotes(sentence), items, bundle
         )
         about = _about(sentence, items)
-        if contradiction or (about and (contradiction := _contradicted(sentence, _Cited(about, bundle)))):
+        if contradiction or (about and (contradiction := _contradicted(sentence, Cited(about, bundle, sentence)))):
             return said(Verdict.STRUCK, contradiction)
     if missing:
         return said(Verdict.UNVERIFIED, f"There is no evidence {' or '.join(missing)}.")
     if not items:
         return said(Verdict.UNVERIFIED, "It cites no evidence.")
-    doubt = _doubted(text, _Cited(items, bundle))
+    doubt = _doubted(text, Cited(items, bundle, text))
     return said(Verdict.UNVERIFIED, doubt) if doubt else said(Verdict.SUPPORTED)
 
 
@@ -149,19 +90,19 @@ def _about(sentence: str, items: Sequence[Evidence]) -> Sequence[Evidence]:
     return [item for item in items if item.id in named] or items
 
 
-def _doubted(text: str, cited: _Cited) -> str:
+def _doubted(text: str, cited: Cited) -> str:
     """Return why the cited items do not establish the claim, "" when they do."""
     plain = atoms.QUOTE.sub(" ", text)
     return (
         _unfound(text, cited)
         or causality.doubt(text, cited.items, cited.bundle)
-        or polarity.doubt(plain, cited.items)
+        or (polarity.doubt(plain, cited.items) if not cited.verdicts else "")
         or shares.doubt(text, cited.items)
         or _unrelated(text, cited)
     )
 
 
-def _unfound(text: str, cited: _Cited) -> str:
+def _unfound(text: str, cited: Cited) -> str:
     """Return the first thing in the claim that the cited items do not hold, as a sentence; "" when all is there."""
     missing = [
         *(f"{cited.do_not_say} “{quote}”." for quote in atoms.quotes(text) if not cited.holds(quote)),
@@ -208,7 +149,7 @@ def _measured(text: str, bundle: EvidenceBundle) -> bool:
     return any(found)
 
 
-def _cleared(service: str, text: str, cited: _Cited) -> bool:
+def _cleared(service: str, text: str, cited: Cited) -> bool:
     """Return whether the claim says of a service what its verdict says: that it was ruled out, with evidence that the verdict gives."""
     ids = {item.id for item in cited.items}
     return bool(_CLEARED.search(text)) and any(
@@ -221,10 +162,8 @@ def _in_figures(text: str, bundle: EvidenceBundle) -> str:
     """Return the claim with its numbers as figures, without those in evidence ids, service names, quotations, the incident's date
     and the chance that code states of a service named."""
     text = citations.EVIDENCE_ID.sub(" ", atoms.QUOTE.sub(" ", text))
-    named = services_in(text, bundle)
-    for chance in (percent(one.confidence) for one in bundle.hypotheses if one.service in named):
-        text = text.replace(f"chance of {chance}", " ")  # code states it; no item does
-    for service in named:
+    text = _without_chance(text, bundle)
+    for service in services_in(text, bundle):
         text = _name(service).sub(" ", text)
     day = bundle.incident_start
     for date in (f"{day:%Y-%m-%d}", f"{day:%d %B %Y}", f"{day.day} {day:%B %Y}", f"{day.day} {day:%B}"):
@@ -232,7 +171,15 @@ def _in_figures(text: str, bundle: EvidenceBundle) -> str:
     return spoken.figures(text)
 
 
-def _is_told(number: atoms.Number, text: str, cited: _Cited) -> bool:
+def _without_chance(text: str, bundle: EvidenceBundle) -> str:
+    """Return the text without the chance of a service that it names: code states it, no item does."""
+    named = services_in(text, bundle)
+    for chance in (percent(one.confidence) for one in bundle.hypotheses if one.service in named):
+        text = text.replace(f"chance of {chance}", " ")
+    return text
+
+
+def _is_told(number: atoms.Number, text: str, cited: Cited) -> bool:
     """Whether the items hold the number, or it follows from what they hold: a distance of two times, a sum, how many items there are."""
     figures = _in_figures(text, cited.bundle)
     if measures.is_interval(figures, number):
@@ -249,10 +196,10 @@ def _is_told(number: atoms.Number, text: str, cited: _Cited) -> bool:
     return is_count and number.raw in (len(cited.items), len(services_in(text, cited.bundle)))
 
 
-def _contradicted(text: str, cited: _Cited) -> str:
+def _contradicted(text: str, cited: Cited) -> str:
     """Return what the cited items say instead, "" when they contradict nothing."""
     items, bundle = cited.items, cited.bundle
-    plain = atoms.QUOTE.sub(" ", text)
+    plain = _without_chance(atoms.QUOTE.sub(" ", text), bundle)
     figures = _in_figures(text, bundle)
     numbers = atoms.numbers(figures)
     checks: tuple[Callable[[], str], ...] = (
@@ -279,7 +226,7 @@ def _listed(text: str, bundle: EvidenceBundle) -> list[str]:
     return [service for _, service in sorted(places)]
 
 
-def _another_number(numbers: Sequence[atoms.Number], figures: str, text: str, cited: _Cited) -> str:
+def _another_number(numbers: Sequence[atoms.Number], figures: str, text: str, cited: Cited) -> str:
     """Return the item that holds another number for the same thing."""
     for number in numbers:
         if (
@@ -290,12 +237,12 @@ def _another_number(numbers: Sequence[atoms.Number], figures: str, text: str, ci
             continue
         for item in cited.items if not measures.is_interval(figures, number) else ():
             same = [n for n in relations.numbers_of(item) if n.dimension == number.dimension]
-            if same and directions.subjects(text) & directions.subjects(_words_of(item)):
+            if same and directions.subjects(text) & directions.subjects(words_of(item)):
                 return f"{item.id} does not say {number.said}: {item.statement}"
     return ""
 
 
-def _unrelated(text: str, cited: _Cited) -> str:
+def _unrelated(text: str, cited: Cited) -> str:
     """Return why the claim is about something else, or about something more: a word of it is not in what it cites."""
     names = all_services(cited.bundle)
     plain = _CLEARED.sub(" ", text)
@@ -321,7 +268,7 @@ def _counts(figures: str, number: atoms.Number) -> bool:
     return number.dimension == atoms.COUNT and bool(_COUNTED.search(figures[number.end :]))
 
 
-def _has(number: atoms.Number, cited: _Cited, *, counts: bool = False) -> bool:
+def _has(number: atoms.Number, cited: Cited, *, counts: bool = False) -> bool:
     """Whether the items hold the number; a bound ("less than 90 %") is about what they measured, where they measured such a thing."""
     if number.bound:
         own = [
@@ -339,10 +286,10 @@ def _has(number: atoms.Number, cited: _Cited, *, counts: bool = False) -> bool:
     return any(map(number.agrees_with, cited.numbers))
 
 
-def _of_another_line(figures: str, text: str, cited: _Cited) -> str:
+def _of_another_line(figures: str, text: str, cited: Cited) -> str:
     """A number that only a line other than the quoted one holds: of several lines, each is of its own number."""
     lines = [line for item in cited.items for line in item.excerpt]
-    quoted = [line for line in lines if any(_fold(quote) in _fold(line) for quote in atoms.quotes(text))]
+    quoted = [line for line in lines if any(fold(quote) in fold(line) for quote in atoms.quotes(text))]
     if not quoted:
         return ""
     own = [
@@ -356,32 +303,12 @@ def _of_another_line(figures: str, text: str, cited: _Cited) -> str:
     return ""
 
 
-def _elsewhere(number: atoms.Number, cited: _Cited) -> str:
+def _elsewhere(number: atoms.Number, cited: Cited) -> str:
     for item in cited.bundle.items:
         if item not in cited.items and any(number.agrees_with(other) for other in relations.numbers_of(item)):
             return f" (but in {item.id}, which it does not cite)"
     return ""
 
 
-def _words_of(item: Evidence) -> str:
-    return " ".join((item.service, item.title, item.statement, *item.excerpt))
-
-
 def _whole(name: str, folded: str) -> bool:
     return bool(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", folded))
-
-
-def _fold(text: str) -> str:
-    # A model's angle brackets were taken out of HTML's hands; the evidence's were not.
-    return re.sub(r"\s+", " ", _BRACKETS.sub(r"<\1>", text)).casefold()
-
-
-def _in_order(parts: Sequence[str], line: str) -> bool:
-    """Return whether the parts stand in the line one after the other, with anything between them."""
-    at = 0
-    for part in parts:
-        found = line.find(part, at)
-        if found < 0:
-            return False
-        at = found + len(part)
-    return True
