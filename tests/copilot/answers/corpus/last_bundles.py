@@ -138,4 +138,84 @@ BASKET = gather.gather(
     pseudonyms=Pseudonyms(),
 )
 
-LAST = {"films": FILMS, "basket": BASKET}
+
+SEARCH = replace(
+    MAIL,
+    gathered_at=datetime(2026, 11, 27, 19, 0, tzinfo=UTC),
+    incident_start=datetime(2026, 11, 27, 18, 31, tzinfo=UTC),
+    incident_end=datetime(2026, 11, 27, 19, 0, tzinfo=UTC),
+    services=("search-api", "suggest"),
+    items=(
+        item(
+            "E1", Kind.METRIC, Role.SYMPTOM, "search-api", "search-api p99 response time of GET /find",
+            "search-api p99 response time of GET /find rose to 7.4 s at 18:40:10 (usual 310 ms to 800 ms); it left its usual range at 18:31:00.",
+            statistic={"peak": number(7.4, "s"), "usual low": number(0.31, "s"), "usual high": number(0.8, "s")},
+        ),
+        item(
+            "E2", Kind.METRIC, Role.SYMPTOM, "suggest", "suggest share of failed requests",
+            "suggest share of failed requests rose to 5.6 % at 18:38:00 (usual 0 % to 0.2 %); it left its usual range at 18:33:20.",
+            statistic={"peak": number(0.056, "1"), "usual low": number(0.0, "1"), "usual high": number(0.002, "1")},
+        ),
+        item(
+            "E3", Kind.METRIC, Role.CAUSE, "index-node", "index-node jvm.gc.pause",
+            "index-node jvm.gc.pause rose from 25 ms to 3.2 s at 18:30:40.",
+            statistic={"before": number(0.025, "s"), "after": number(3.2, "s")},
+        ),
+        item(
+            "E4", Kind.METRIC, Role.CAUSE, "index-node", "index-node jvm.memory.heap.used",
+            "index-node jvm.memory.heap.used rose from 4 GiB to 7.8 GiB at 18:29:30.",
+            statistic={"before": number(4 * 2**30, "By"), "after": number(7.8 * 2**30, "By")},
+        ),
+        item(
+            "E5", Kind.LOG, Role.CAUSE, "index-node", "New pattern in index-node logs",
+            "index-node logged “circuit breaker: data for aggregation is 7.6 GB, limit 7 GB, query rejected” 208 times during the incident, first at 18:31:15, and never in the window before.",
+            statistic={"before": number(0, "lines"), "after": number(208, "lines")},
+            excerpt=("circuit breaker: data for aggregation is 7.6 GB, limit 7 GB, query rejected",),
+        ),
+        item(
+            "E6", Kind.LOG, Role.CAUSE, "search-api", "Changed pattern in search-api logs",
+            "search-api logged “partial result: 2 of 5 shards failed” 530 times during the incident, more than the 10 in the window before; 16 % of GET /find log it.",
+            statistic={"before": number(10, "lines"), "after": number(530, "lines")},
+            excerpt=("partial result: 2 of 5 shards failed",),
+        ),
+        item(
+            "E7", Kind.TRACE, Role.CAUSE, "search-api", "search-api own time of POST /_search, median",
+            "search-api own time of POST /_search, median rose from 60 ms to 2.1 s since 18:31:05. Example: a request of 6.9 s, 94 % of it in search-api POST /_search.",
+            statistic={"before": number(0.06, "s"), "after": number(2.1, "s"), "example": number(6.9, "s"), "share": number(0.94, "1")},
+        ),
+        item(
+            "E8", Kind.CHANGE, Role.CONTEXT, "search-api", "Change: search-api 3.9.2 → 3.10.0",
+            "search-api changed from 3.9.2 to 3.10.0 at 18:28:45, 2 min 15 s before the incident began (search-api 3.10.0: facets by brand).",
+            statistic={"before incident": number(135, "s")},
+        ),
+        item(
+            "E9", Kind.METRIC, Role.AGAINST, "suggest", "suggest process.cpu.utilization",
+            "suggest process.cpu.utilization stayed at 22 %.",
+            statistic={"before": number(0.22, "1"), "after": number(0.221, "1")},
+        ),
+        item(
+            "E10", Kind.METRIC, Role.CONTEXT, "search-api", "Traffic at search-api",
+            "Traffic at search-api is higher: 96 per s during the incident, 70 per s before (1.37 ×).",
+            statistic={"before": number(70.0, "1/s"), "after": number(96.0, "1/s"), "factor": number(1.37, "×")},
+        ),
+        item(
+            "E11", Kind.PASSAGE, Role.REMEDY, "", "Runbook: Index nodes out of heap, “First aid”",
+            "The runbook “Index nodes out of heap”, “First aid” (revision 3) fits these signals.",
+            excerpt=("1. Find the query that aggregates most and switch its facet off. 2. Clear the field data cache. 3. Never raise the breaker's limit above 80 % of the heap. 4. Restart one node at a time, and wait until the cluster is green in between.",),
+        ),
+        item(
+            "E12", Kind.PRECEDENT, Role.REMEDY, "index-node", "Similar incident INC-61",
+            "INC-61 on 02 February 2026 showed the same 2 signals (index-node jvm.gc.pause, search-api duration_p99); open.",
+            statistic={"shared signals": number(2, "")}, excerpt=("Search is slow",),
+        ),
+    ),
+    hypotheses=(
+        Hypothesis("index-node", "jvm.gc.pause rose from 25 ms to 3.2 s; it logs that queries are rejected, none before", 0.74, "likely", ("E3", "E4", "E5")),
+        Hypothesis("search-api", "it changed from 3.9.2 to 3.10.0 at 18:28:45", 0.2, "possible", ("E6", "E7", "E8")),
+        Hypothesis("suggest", "what it shows is explained by index-node", 0.0, "ruled out", (), ("E9",)),
+    ),
+    next_check="Find the query that aggregates most.",
+    edges=(("search-api", "index-node"), ("suggest", "index-node")),
+)  # fmt: skip
+
+LAST = {"films": FILMS, "basket": BASKET, "search": SEARCH}
