@@ -14,6 +14,7 @@ _ACTIVE, _PASSIVE = (
     for pattern in (rf"\b{_WHO}{_BETWEEN}VERB\w*", rf"\bVERB\w*(?: \w+){{0,2}}? (?:by|from) (?:the )?{_WHO}")
 )
 _FROM = re.compile(r"\b(?P<what>[A-Za-z]{3,}) (?P<how>from|to|for) (?:the )?(?P<who>[A-Za-z][\w-]*\w)", re.IGNORECASE)
+_LEAVES = re.compile(r"\b([\w-]+) (?:leaves?|left|keeps?|kept|lets?) ([\w-]+) (?:waiting|hanging)", re.IGNORECASE)
 _ANY = re.compile("|".join(_VERBS), re.IGNORECASE)
 _NUMBERED = re.compile(r"\b(?:process|worker|thread|node|pod|pid|replica|shard) #?\d+\b", re.IGNORECASE)
 _HYPHENED = re.compile(r"\b[a-z]\w+(?:-[a-z0-9]\w*)+\b", re.IGNORECASE)
@@ -22,6 +23,7 @@ _HYPHENED = re.compile(r"\b[a-z]\w+(?:-[a-z0-9]\w*)+\b", re.IGNORECASE)
 def contradiction(text: str, items: Sequence[Evidence], names: Iterable[str]) -> str:
     """Return who does it according to the items when the text says that somebody else does, "" otherwise."""
     services = {name.lower() for name in names}
+    text = _LEAVES.sub(r"\1 did not answer \2", text)
     return _from_another(text, items, services) or _by_another(text, items, services)
 
 

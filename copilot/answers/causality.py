@@ -3,9 +3,10 @@
 import re
 from collections.abc import Sequence
 
+from copilot.answers import referents
 from copilot.answers.atoms import QUOTE
 from copilot.answers.lexicon import is_plain, stem, words
-from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind
+from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
 
 # Words that a claim about a verdict needs, whatever it cites.
 VOCABULARY = "likely cause caused probably possible suspect ruled out incident evidence not responsible blame culprit root service services"
@@ -130,8 +131,23 @@ def _unlinked(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> s
         own = [{stem(word) for word in words(side) if not is_plain(word)} for side in sides]
         if own[0] and own[1] <= own[0] and not any(c.isdigit() for c in sides[1]) and not _named(sides[1], bundle):
             return f"Nothing that is cited says “{sides[1].strip()}”."
+        if said := _unranked(sides[0], sides[1], items, bundle):
+            return said
         if not bundle.hypotheses and all(own) and not any(all(side & there for side in own) for there in told):
             return "No single item says that the one is the reason for the other."
+    return ""
+
+
+def _unranked(effect: str, reason: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
+    """Return why an item that is given as the reason is none: it is beside the point, or of a service that is less likely."""
+    if not bundle.hypotheses or len(items) < 2 or _named(reason, bundle):
+        return ""
+    one, other = referents.about(effect, items, bundle), referents.about(reason, items, bundle)
+    if one is None or other is None or one is other:
+        return ""
+    verdicts = {hypothesis.service: hypothesis.verdict for hypothesis in bundle.hypotheses}
+    if other.role is Role.CONTEXT or verdicts.get(other.service, "") != "likely" == verdicts.get(one.service, ""):
+        return f"That {other.id} is the reason for {one.id} is not established."
     return ""
 
 

@@ -27,8 +27,14 @@ class Cited:
     claim: str = ""
 
     @cached_property
+    def told(self) -> str:
+        """What the items themselves say."""
+        return " ".join(map(words_of, self.items))
+
+    @cached_property
     def text(self) -> str:
-        return " ".join((*map(words_of, self.items), *self.verdicts))
+        """What the items and the verdicts that rest on them say."""
+        return " ".join((self.told, *self.verdicts))
 
     @cached_property
     def verdicts(self) -> list[str]:

@@ -24,18 +24,19 @@ _SAME = tuple(
             r"fail|error|exception|\b5\d\d\b|timed? ?out|timeout|refused|abort|exhausted|false",
         ),
         (
-            r"traffic|load|throughput|volume|requests?|demand|surges?|visitors?|handl\w+|serv\w+|receiv\w+|gets?|calls?|queries|busy|spikes?|work\w*|process\w*|import\w*|speed|overload\w*",
+            r"traffic|load|throughput|volume|requests?|demand|surges?|visitors?|users?|customers?|handl\w+|serv\w+|receiv\w+|gets?|calls?|queries|busy|spikes?|work\w*|process\w*|import\w*|speed|overload\w*",
             r"per s\b|traffic|throughput|rows_per_s|requests",
         ),
         (r"memory|ram|heap|footprint|consum\w+|gain\w*|grew|fill\w*|eat\w*|us(?:age|e|es|ed|ing)", r"memory|heap|\brss\b|[KMG]iB"),
         (r"cpus?|processors?|cores?|utili[sz]ation|busy|work\w*|saturat\w*|usage|hard|consum\w+", r"\bcpu|utilization"),
         (
-            r"deploy\w*|releas\w+|roll(?:ed|ing)?|rollout\w*|upgrad\w+|updat\w+|version\w*|chang\w+|bump\w*|modif\w+|switch\w*|flip\w*|enabl\w+|activat\w+|introduc\w+|install\w*|ship\w*|went|live|run|ran|replac\w+",
+            r"deploy\w*|releas\w+|roll(?:ed|ing)?|rollout\w*|upgrad\w+|updat\w+|version\w*|chang\w+|bump\w*|modif\w+|switch\w*|flip\w*|enabl\w+|activat\w+|introduc\w+|add(?:s|ed|ing)?|arriv\w+|land(?:s|ed)|install\w*|ship\w*|went|live|run|ran|replac\w+",
             r"\bchanged (?:from|at)|\bdeploy|\d → \d",
         ),
         (r"tim(?:ed|es|ing)|time-?outs?|wait\w*|unanswered|respon[sd]\w+|answer\w*|repl(?:y|ies|ied)|expir\w+|vain", r"timed? ?out|did not answer|within \d|waits? for|timeout|took longer than|giving up|gave up|deadline exceeded"),
         (r"backlog\w*|queue\w*|pil(?:e|ed|ing)|wait\w*|pending|accumulat\w+|build\w*|built|stack\w*|unprocessed|undelivered|congest\w*", r"queue|pending|messages\.ready|waiting|waiters|backlog"),
         (r"databases?|db|sql|quer(?:y|ies|ied)|statements?|tables?|reads?|postgres\w*|lookups?", r"\bdb\b|db\.|database|\bSELECT\b|\bINSERT\b|\bUPDATE\b|\bDELETE\b|table"),
+        (r"miss\w*", r"hit\.ratio|hit ratio"),
         (r"cach\w+|hits?|evict\w+|entries|keys?", r"cache|evict"),
         (r"connect\w*|pool\w*|slots?|exhaust\w*|saturat\w*|occup\w+|capacity|free|available", r"connection|pool|in use"),
         (r"login|sign\w*|authenticat\w+", r"login|log-in|signed in|sign-?in|re-login"),
@@ -67,7 +68,7 @@ _SAME = tuple(
         (r"log|logs|logged|logging|lines?|entr(?:y|ies)|messages?|emit\w*|wr[io]t\w*|output|texts?|complain\w*|activity|issu\w+|returned|threw|says", r"logged|logging|\bline\b|\blines\b|ERROR|WARN|INFO"),
         (r"runbooks?|playbooks?|guides?|documents?|procedures?|instructions?|remed\w+|mitigat\w+|fix\w*|aid|stopgap|temporar\w+", r"runbook"),
         (r"similar\w*|past|precedents?|resembl\w+|history|historical|repeat\w*|seen|match\w*|duration", r"INC-\d+|postmortem|similar"),
-        (r"restor\w+|recover\w*|resolv\w+|fixed|closed|over", r"resolved"),
+        (r"restor\w+|recover\w*|resolv\w+|unresolved|fixed|closed|over|open|ongoing", r"resolved|; open\b"),
         (r"postmortems?|retrospectives?|past|back|similar\w*|earlier", r"postmortem|INC-\d+"),
         (r"replicas?|pods?|instances?|copies|ready|available|healthy|capacity", r"replica|\bpods?\b|ready"),
         (r"convert\w*|conver[st]\w*|pars\w+|format\w*|numeric|invalid", r"convert"),
@@ -94,17 +95,17 @@ _SAME = tuple(
 
 UP = re.compile(
     r"\b(?:rose|risen|rises?|rising|increas\w+|climb\w*|grew|grow\w*|jump\w*|spik(?:e|ed|es|ing)|surg(?:e|ed|es|ing)|soar\w*|rais(?:es|ed|ing)|shot|balloon\w*|explod\w+|skyrocket\w*|higher|slower|slowed"
-    r"|slow(?:s|ing) down|doubl\w+|tripl\w+|quadrupl\w+|multipl(?:y|ied)|worsen\w*|degrad\w+|more often|more than (?:the|before|usual)|up from|gain\w*|went up|goes up|(?:is|are) up|pil(?:ed|ing) up|fill(?:ed|ing|s)? up|escalat\w+|inflat\w+|elevated|deteriorat\w+|saw more|swell\w*|swollen"
+    r"|slow(?:s|ing) down|doubl\w+|tripl\w+|quadrupl\w+|multipl(?:y|ied)|worsen\w*|degrad\w+|(?:got|gets|became|become|becomes|grew|are|is|were) (?:much |far |even )?(?:longer|larger|bigger|greater)|(?<=[%×] )(?:more|higher|longer)(?! than half)|more often|more than (?:the|before|usual)|up from|gain\w*|went up|goes up|(?:is|are) up|pil(?:ed|ing) up|fill(?:ed|ing|s)? up|escalat\w+|inflat\w+|elevated|deteriorat\w+|saw more|swell\w*|swollen"
     r"|accumulat\w+|shoot\w* up|overload\w*)\b",
     re.IGNORECASE,
 )  # fmt: skip
 DOWN = re.compile(
-    r"\b(?:dropp?\w*|fell|fall\w*|decreas\w+|declin\w+|lower\w*|faster|sped up|speeds? up|reduc\w+|shr[aiu]nk\w*|collaps\w+|halv\w+|less often|(?:fewer|less) than (?:the|before|usual)|down from|went down|goes down|(?:is|are) down|plummet\w*|plung\w+"
+    r"\b(?:dropp?\w*|fell|fall\w*|decreas\w+|declin\w+|lower\w*|faster|sped up|speeds? up|reduc\w+|shr[aiu]nk\w*|collaps\w+|halv\w+|(?:got|gets|became|become|becomes|are|is|were) (?:much |far |even )?(?:shorter|smaller)|(?<=[%×] )(?:less|fewer|lower|shorter)|less often|(?:fewer|less) than (?:the|before|usual)|down from|went down|goes down|(?:is|are) down|plummet\w*|plung\w+"
     r"|tumbl\w+|diminish\w*|lessen\w*|subsid\w*|improv\w+|los(?:es|t|ing)(?= (?:\w+ )?(?:≈|\d|half|most|its))|sank|sink\w*|dwindl\w+|dip(?:s|ped)?|normali[sz]ed|idle)\b",
     re.IGNORECASE,
 )  # fmt: skip
 LEVEL = re.compile(
-    r"\b(?:(?:stay(?:s|ed)?|remain(?:s|ed)?)(?! (?:\w+ )?(?:below|under|within \d|above|over|between))|unchanged|as before|constant|stable|steady|flat|unaffected|no change|(?:changed|varied|moved) (?:little|hardly|barely)|hardly (?:changed|moved)|barely (?:changed|moved)"
+    r"\b(?:(?:stay(?:s|ed)?|remain(?:s|ed)?)(?! (?:\w+ )?(?:below|under|within \d|above|over|between))|unchanged|(?<!long )(?<!much )(?<!many )(?<!often )(?<!high )(?<!fast )as before|constant|stable|steady|flat|unaffected|no change|(?:changed|varied|moved) (?:little|hardly|barely)|hardly (?:changed|moved)|barely (?:changed|moved)"
     r"|(?:as|back to|is|are|was|were|at|looks?|within) (?:its |their |the )?(?:normal|usual|healthy)(?! (?:range|maximum|minimum|upper|value|limit|band|level)\w* of)|(?:did|do|does|has|have) not (?:change|move)d?|nothing unusual|not unusual)\b",
     re.IGNORECASE,
 )  # fmt: skip
@@ -137,6 +138,8 @@ _NOT_WORDS = re.compile(r"\bp\d+\b|\b\d+(?:th|st|nd|rd)\b", re.IGNORECASE)
 def stem(word: str) -> str:
     """Return what a word's forms have in common, nearly: "dropped" and "drops" are "drop", "evicting" and "evictions" "evict"."""
     word = word.lower()
+    if word.endswith("ies") and len(word) > 4:
+        word = f"{word[:-3]}y"
     short = _ENDING.sub("", word) if len(word) > 3 else word
     if len(short) > 3 and short[-1] == short[-2] and short[-1] not in "sl":
         short = short[:-1]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from copilot.answers import atoms, facts
+from copilot.answers import atoms, facts, referents
 from copilot.answers.facts import Of, Value
 from copilot.evidence.bundle import Evidence, EvidenceBundle
 
@@ -26,6 +26,9 @@ _AFTERWARDS = re.compile(
     r"|(?P<now>during|now|at (?:the|its|their) (?:peak|worst)|at \d\d:\d\d(?::\d\d)?))\b",
     re.IGNORECASE,
 )  # fmt: skip
+_STARTS = re.compile(r"\b(?:left|leav\w+|began|begun|begin\w*|start\w*|onset|since|first)\b", re.IGNORECASE)
+_PEAKS = re.compile(r"\b(?:peak\w*|slowest|worst|highest|maximum|largest)\b", re.IGNORECASE)
+_AGAINST = re.compile(r"\b(?:against|versus|vs|compared (?:with|to))\b[^,;]*$", re.IGNORECASE)
 _FROM_TO = re.compile(r"\b(?:from|to)\s+(?:about |nearly |almost |over |only |≈ ?)?$", re.IGNORECASE)
 _RANGE = re.compile(r"^\s*(?:to|–|-|and)\s*$")
 _BETWEEN = re.compile(r"\b(?:between|usual\w*|normal\w*)\b", re.IGNORECASE)
@@ -79,6 +82,23 @@ def may_be_interval(text: str, number: atoms.Number) -> bool:
     return number.dimension == atoms.TIME and bool(_WITHIN.search(text[: number.start]))
 
 
+def at_another_moment(text: str, items: Sequence[Evidence]) -> str:
+    """Return when it peaked, or began, when the text exchanges the two."""
+    for part in referents.clauses(text):
+        for clock in atoms.clocks(part):
+            for item in items:
+                told = facts.times(item)
+                if told.peaked is None or told.began is None or told.peaked == told.began:
+                    continue
+                began, peaked = (abs(clock.second_of_day - second) <= 1 for second in (told.began, told.peaked))
+                is_start, is_peak = bool(_STARTS.search(part)), bool(_PEAKS.search(part))
+                if (began and not peaked and is_peak and not is_start) or (
+                    peaked and not began and is_start and not is_peak
+                ):
+                    return f"{item.id} says another time of that: {item.statement}"
+    return ""
+
+
 def of_another_time(text: str, numbers: Sequence[atoms.Number], values: Sequence[Value]) -> str:
     """Return what the items say instead when the text gives a number of the incident as the usual one, or the other way round."""
     for place, number in enumerate(numbers):
@@ -86,6 +106,8 @@ def of_another_time(text: str, numbers: Sequence[atoms.Number], values: Sequence
             continue
         said = of_which_time(text, numbers, place)
         exact = bool(_FROM_TO.search(text[: number.start]))  # "from 6 to 2": no difference or factor
+        if said is Of.THEN and len({value.item.id for value in values}) > 1 and _AGAINST.search(text[: number.start]):
+            continue  # of another item, rather than of the time before
         agreeing = [value for value in values if number.agrees_with(value.number)]
         if (
             said is Of.ANY

@@ -33,6 +33,10 @@ _DENIAL = re.compile(
     re.IGNORECASE,
 )
 _WORDS = re.compile(r"[^\W\d_]{2,}")
+_FAILURE = re.compile(r"\W*(?:\w+ ){0,2}(?:errors?|exceptions?|fail\w*|is false)", re.IGNORECASE)
+_TOO = re.compile(r"\btoo (?!many requests)(?P<how>\w+)", re.IGNORECASE)
+_CLOSED = re.compile(r"\b(?:resolved|closed|fixed)\b", re.IGNORECASE)
+_STILL_OPEN = re.compile(r"; open\.")
 _CLAUSE_END = re.compile(r"[.,;:]\s|\b(?:and|but|so|while|because)\b", re.IGNORECASE)
 _ANY_NO = re.compile(_NO, re.IGNORECASE)
 _HARMLESS = re.compile(
@@ -41,7 +45,7 @@ _HARMLESS = re.compile(
     re.IGNORECASE,
 )
 _SAYS_NO = re.compile(
-    rf"{_NO}|\b(?:refused|fail\w*|false|stopped|dropped|vanished|fewer|lower|stayed|as before|after the incident|abort\w*|exhausted|less)\b|\b0 (?:%|\w+)",
+    rf"{_NO}|\b(?:refused|fail\w*|false|stopped|dropped|vanished|fewer|lower|stayed|as before|after the incident|abort\w*|exhausted|less|open)\b|\b0 (?:%|\w+)",
     re.IGNORECASE,
 )
 
@@ -51,11 +55,12 @@ def contradiction(text: str, items: Sequence[Evidence]) -> str:
     if len(items) == 1 and (said := _existence(text, items[0])):
         return said
     evidence = " ".join(f"{item.statement} {' '.join(item.excerpt)}" for item in items)
-    denied = bool(_DENIAL.search(text))
     stems = set(map(lexicon.stem, lexicon.words(text)))
     for match in (*_NOT_DONE.finditer(evidence), *_FALSE.finditer(evidence)):
-        if not denied and lexicon.stem(match[1]) in stems and match[1].lower() not in _LITTLE:
+        if lexicon.stem(match[1]) in stems and match[1].lower() not in _LITTLE and not _is_denied_in(text, match[1]):
             return f"{_holder(match.group(), items)} says “{match.group()}”."
+    if _CLOSED.search(text) and _STILL_OPEN.search(evidence) and not _ANY_NO.search(text):
+        return f"{items[0].id} says that it is still open: {items[0].statement}"
     for match in _NEVER_DONE.finditer(text) if not (_NONE_BEFORE.search(text) or _NONE_NOW.search(text)) else ():
         places = _places(match[1], evidence)
         denied = any(_ANY_NO.search(evidence[max(0, place.start() - 30) : place.start()]) for place in places)
@@ -63,6 +68,17 @@ def contradiction(text: str, items: Sequence[Evidence]) -> str:
             place = places[0]
             return f"{_holder(place.group(), items)} says “{evidence[place.start() : place.end() + 12].strip()}”."
     return ""
+
+
+def _is_denied_in(text: str, word: str) -> bool:
+    """Whether a text denies the word each time that it says it: "did not answer", "a conversion error"."""
+    return all(
+        _DENIAL.search(text[max(0, place.start() - 45) : place.start()])
+        or text[place.end() :].lower().startswith(" is false")
+        or (place.group().endswith("ion") and _FAILURE.match(text[place.end() : place.end() + 20]))
+        or place.group().lower().startswith("un")
+        for place in _places(word, text)
+    )
 
 
 _LITTLE = frozenset(
@@ -78,6 +94,10 @@ def doubt(text: str, items: Sequence[Evidence]) -> str:
         if not _WENT_ON.search(told):
             return f"{items[0].id} does not say “{success.group()}”."
     evidence = " ".join(f"{item.statement} {' '.join(item.excerpt)}" for item in items)
+    for match in _TOO.finditer(text):
+        if match["how"] in ("was", "were", "had", "did", "is", "of") or match["how"].lower() in evidence.lower():
+            continue
+        return f"{items[0].id} does not say “{match.group()}”."
     for match in _ANY_NO.finditer(rest):
         denied = rest[match.start() : match.start() + 40].strip()
         if not _SAYS_NO.search(evidence):

@@ -24,7 +24,9 @@ _NEARLY = re.compile(r"\b(?:nearly|almost|close to|not quite)\s*$", re.IGNORECAS
 _OF = re.compile(r"(?<![\d.,])(\d[\d,]*) of (\d[\d,]*)(?![\d.]*\d| ?%)")
 _IT = re.compile(r"\s*(?:it|its)\b", re.IGNORECASE)
 _STOPPED = re.compile(r"\b(?:stopped|ceased|ended|recovered|no longer)\b", re.IGNORECASE)
-_PERCENTILE = re.compile(r"\bp(\d{2,3})\b|\b(\d{2})(?:th|st|nd|rd) percentile\b|\b(median)\b", re.IGNORECASE)
+_PERCENTILE = re.compile(
+    r"\bp(\d{2,3})\b|\b(\d{2})(?:th|st|nd|rd) percentile\b|\b(median|average|mean(?! that))\b", re.IGNORECASE
+)
 _PART = re.compile(r"(?P<share>\d+(?:\.\d+)?) % of it in (?P<service>[\w.-]+)")
 _SUM = re.compile(r"\b(?:total|together|combined|altogether|both|across)\b", re.IGNORECASE)
 # Of one thing, the one is not the other.
@@ -181,7 +183,8 @@ def _of_another_kind(text: str, items: Sequence[Evidence]) -> str:
     said, held = _percentiles(text), _percentiles(there)
     if said and held and not said & held:
         return f"{items[0].id} is about {', '.join(sorted(held))}: {items[0].statement}"
-    for pair in _OPPOSITES:
+    none_left = any(item.statistic.get("after", {}).get("value") == 0 for item in items)
+    for pair in () if none_left and not atoms.numbers(text) else _OPPOSITES:
         for one, other in (pair, pair[::-1]):
             if (
                 _has_word(text, one)
@@ -214,8 +217,8 @@ def _has_word(text: str, word: str) -> bool:
 
 
 def _percentiles(text: str) -> set[str]:
-    found = (a or b or "50" for a, b, _ in _PERCENTILE.findall(text))
-    return {"median" if number == "50" else f"p{number}" for number in found}
+    found = (a or b or word.lower().replace("mean", "average") for a, b, word in _PERCENTILE.findall(text))
+    return {"median" if one in ("50", "median") else one if one == "average" else f"p{one}" for one in found}
 
 
 def numbers_of(item: Evidence) -> list[atoms.Number]:

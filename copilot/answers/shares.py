@@ -32,6 +32,13 @@ _HOW_MANY = tuple(
     )
 )
 _SHARE = re.compile(r"(\d+(?:\.\d+)?) % of (?!it\b)")
+_MISS = re.compile(r"\bmiss", re.IGNORECASE)
+_THESE = re.compile(r"\b(?:each|every|all|most) (?:one )?of (?:these|those)\b", re.IGNORECASE)
+_OF_ITS_TIME = re.compile(
+    r"\b(?:(?P<much>(?:nearly|almost|virtually|practically) all|most|the bulk|the majority)|(?P<little>hardly any(?:thing)?|almost none|little|a small part|a fraction|very little))"
+    r" of (?:the|its|that|this)(?: \d+(?:\.\d+)? ?(?:µs|ms|s|min)| (?:\w+ )?(?:time|request|duration))\b",
+    re.IGNORECASE,
+)
 _BEFORE = re.compile(r"\b(?:before|previously|earlier|usually|normally)\b", re.IGNORECASE)
 _MORE = re.compile(
     r"\b(?:more|higher|worse|larger|longer|bigger|greater|slower|harder|heavier|above|exceed(?:s|ed))(?: \w+){0,3}? than\b",
@@ -55,6 +62,7 @@ def contradiction(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) 
     """Return what the items say instead of how many, or of which is more; "" when they do not contradict."""
     return (
         _how_many(text, items, bundle)
+        or _of_its_time(text, items)
         or _compared(text, items, bundle)
         or _superlative(text, items, bundle)
         or of_one(text, items)
@@ -73,22 +81,33 @@ def doubt(text: str, items: Sequence[Evidence]) -> str:
 def _how_many(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
     for part in referents.clauses(text):
         for pattern, least, most in _HOW_MANY:
-            if not pattern.search(part) or (not most > 0.005 and _BEFORE.search(part)):
+            if not pattern.search(part) or _THESE.search(part) or (not most > 0.005 and _BEFORE.search(part)):
                 continue
             item = items[0] if len(items) == 1 else referents.about(part, items, bundle)
-            shares = _shares(item) if item is not None else []
+            shares = _shares(item, text) if item is not None else []
             if item is not None and shares and not any(least <= share <= most for share in shares):
                 return f"{item.id} says how many: {item.statement}"
             break
     return ""
 
 
-def _shares(item: Evidence) -> list[float]:
+def _of_its_time(text: str, items: Sequence[Evidence]) -> str:
+    """How much of an example's time, told as nearly all or as hardly any."""
+    match = _OF_ITS_TIME.search(text)
+    for item in items if match else ():
+        share = item.statistic.get("share", {}).get("value")
+        if match and isinstance(share, int | float) and (share < 0.5 if match["much"] else share > 0.5):
+            return f"{item.id} says how much: {item.statement}"
+    return ""
+
+
+def _shares(item: Evidence, text: str) -> list[float]:
     """Return which shares of requests the item tells of the incident."""
     told = [float(share) / 100 for share in _SHARE.findall(item.statement)]
     now = _now(item)
-    if now is not None and now.dimension == atoms.RATIO and "share of" in item.title:
-        told.append(now.value)
+    if now is not None and now.dimension == atoms.RATIO and ("share of" in item.title or "ratio" in item.title):
+        turned = "hit" in item.title and bool(_MISS.search(text))
+        told.append(1 - now.value if turned else now.value)
     return told
 
 

@@ -121,8 +121,8 @@ def _unfound(text: str, cited: Cited) -> str:
             for service in services_in(text, cited.bundle)
             if not _names(cited.text, service) and not _cleared(service, text, cited)
         ),
-        *(f"{cited.do_not_say} “{said}”." for said in _ALL.findall(text) if not _TELLS_ALL.search(cited.text)),
-        *(f"{cited.do_not_say} “{said}”." for said in _EVERY.findall(text) if not _TELLS_EVERY.search(cited.text)),
+        *(f"{cited.do_not_say} “{said}”." for said in _ALL.findall(text) if not _TELLS_ALL.search(cited.told)),
+        *(f"{cited.do_not_say} “{said}”." for said in _EVERY.findall(text) if not _TELLS_EVERY.search(cited.told)),
         *(f"{name} is not in {cited.ids}." for name in atoms.identifiers(text) if not _whole(name, cited.folded)),
         *(
             f"{number.said} is not in {cited.ids}{_elsewhere(number, cited)}."
@@ -204,8 +204,9 @@ def _contradicted(text: str, cited: Cited) -> str:
     numbers = atoms.numbers(figures)
     checks: tuple[Callable[[], str], ...] = (
         lambda: relations.contradiction(plain, items, bundle),
-        lambda: directions.contradiction(plain, items, bundle),
+        lambda: directions.contradiction(spoken.figures(plain), items, bundle),
         lambda: measures.of_another_time(figures, numbers, [value for item in items for value in facts.values(item)]),
+        lambda: measures.at_another_moment(plain, items),
         lambda: measures.not_of_all(figures, numbers, items),
         lambda: shares.contradiction(plain, items, bundle),
         lambda: shares.in_turn(plain, figures, items, _listed(plain, bundle)),
