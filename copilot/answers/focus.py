@@ -90,11 +90,13 @@ _FILES = re.compile(
 def focus_on(question: str, bundle: EvidenceBundle) -> Focus:
     """Return what the question is about in this bundle; an empty question asks for the explanation as a whole."""
     named = naming.services_in(question, bundle)
-    about = _about(question, named)
+    about = about_of(question, named)
     brief = briefs.write(bundle, title="")
     computed = _attached(question, bundle) or _computed(about, question, named, bundle, brief)
     if about is About.OTHER and named and not computed:
         computed = tuple(_cited(item) for item in bundle.items if item.service in named)[:2]
+    if looked_up := _looked_up(bundle):
+        computed = _with_looked_up(about, computed, looked_up)
     cited = [id_ for claim in computed for id_ in claim.cites]
     asked = [item.id for item in bundle.items if item.service in named]
     by_id = [id_ for id_ in ids_in(question) if bundle.get(id_) is not None]
@@ -107,7 +109,23 @@ def ids_in(question: str) -> list[str]:
     return _ID.findall(question)
 
 
-def _about(question: str, named: Iterable[str]) -> About:
+def _looked_up(bundle: EvidenceBundle) -> list[CheckedClaim]:
+    """Return what was looked up for the question."""
+    return [_cited(item) for id_ in bundle.looked_up if (item := bundle.get(id_)) is not None]
+
+
+def _with_looked_up(
+    about: About, computed: tuple[CheckedClaim, ...], looked_up: list[CheckedClaim]
+) -> tuple[CheckedClaim, ...]:
+    """Put what was looked up before what is pinned, in whose place it comes where that is nothing; a verdict stays first."""
+    if about is About.IS_CAUSE:
+        return (*computed, *looked_up)[:MOST_LISTED]
+    own = [claim for claim in computed if claim.cites and about in (About.SHOW, About.COMPARE, About.CHANGED)]
+    return tuple({claim.text: claim for claim in (*looked_up, *own)}.values())[:MOST_LISTED]
+
+
+def about_of(question: str, named: Iterable[str]) -> About:
+    """Return the kind of a question that names these services."""
     if not question.strip():
         return About.EXPLAIN
     if named and _BLAME.search(question) and not re.match(r"\s*(?:why|what|which|who|how)\b", question, re.IGNORECASE):

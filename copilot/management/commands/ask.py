@@ -12,10 +12,11 @@ from django.utils import timezone
 from copilot.answers import asking
 from copilot.answers.asking import Asked, NothingToAskAbout
 from copilot.answers.claims import CheckedClaim, Verdict
-from copilot.evidence import bundle as bundles
+from copilot.answers.investigation.describe import described
 from copilot.evidence.attached.files import UnreadableFile
-from copilot.evidence.bundle import EvidenceBundle
-from copilot.llm.chat_model import chat_model, status
+from copilot.llm import capabilities
+from copilot.llm.chat_model import ChatModel, chat_model, chat_models, in_order, status
+from copilot.llm.purposes import Purpose
 from incidents.models import Investigation
 
 MARKS = {Verdict.SUPPORTED: " ", Verdict.UNVERIFIED: "?", Verdict.STRUCK: "x"}
@@ -44,7 +45,7 @@ class Command(BaseCommand):
         parser.add_argument("--no-llm", action="store_true", help="no model: only what code finds")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        model = None if options["no_llm"] else chat_model()
+        model = None if options["no_llm"] else _model(with_database=bool(options["incident"]))
         if model is not None and not (told := status())["available"]:
             self.stderr.write(f"{told['detail']} The answer is what code finds.")
             model = None
@@ -59,16 +60,24 @@ class Command(BaseCommand):
             raise CommandError(f"{error.filename}: {error.strerror}.") from error
         self.stdout.write(json.dumps(to_json(asked), indent=2, ensure_ascii=False) if options["json"] else _text(asked))
 
-    def _incident(self, number: int) -> EvidenceBundle:
+    def _incident(self, number: int) -> Investigation:
         try:
-            pinned = Investigation.objects.filter(incident_id=number, state=Investigation.State.READY).first()
+            ready = Investigation.objects.filter(incident_id=number, state=Investigation.State.READY)
+            pinned = ready.select_related("incident").first()
         except OperationalError as error:
             raise CommandError(
                 f"The database does not answer: {error}. Start it with `manage.py up --detach`."
             ) from error
         if pinned is None:
             raise CommandError(f"There is no incident {number}, or its evidence is still being gathered.")
-        return bundles.from_json(pinned.evidence)
+        return pinned
+
+
+def _model(*, with_database: bool) -> ChatModel | None:
+    """Return the model for investigations when it can call tools, else that for questions. What a model can do is kept in the database."""
+    describe = capabilities.kept if with_database else None
+    investigating = in_order(chat_models(Purpose.INVESTIGATION, describe=describe))
+    return investigating if investigating is not None and investigating.can_call_tools else chat_model()
 
 
 def to_json(asked: Asked) -> dict[str, Any]:
@@ -84,6 +93,10 @@ def to_json(asked: Asked) -> dict[str, Any]:
             }
             for claim in asked.answer.claims
         ],
+        "looked_at": [
+            {"what": described(step.tool, step.values), "state": step.state, "evidence": list(step.evidence)}
+            for step in asked.steps
+        ],
         "failure": asked.answer.failure,
         "not_read": list(asked.bundle.gaps),
     }
@@ -95,6 +108,10 @@ def _text(asked: Asked) -> str:
         lines.append("  Nothing in what was given answers this.")
     if asked.answer.failure:
         lines.append(f"  ({asked.answer.failure})")
+    looked = [
+        f"  {described(step.tool, step.values)} [{', '.join(step.evidence) or step.state}]" for step in asked.steps
+    ]
+    lines += ["", "Looked at:", *looked] if looked else []
     shown = {item.id: item for claim in asked.answer.claims for item in asked.cited(claim)}
     for item in shown.values():
         lines += ["", f"{item.id}  {item.query}"]

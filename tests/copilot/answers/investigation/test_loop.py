@@ -5,10 +5,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
@@ -45,7 +47,7 @@ def asked(
     incident: Incident, settings: Settings, *scripts: Script, text: str = "How full is the pool?"
 ) -> Iterator[tuple[Message, FakeProvider]]:
     """A question on the incident, and a provider that answers each turn with a script."""
-    with provider(*scripts) as fake:
+    with provider(*scripts, lists_models=True) as fake:
         settings.COPILOT_LLM, settings.COPILOT_LLM_MODEL, settings.COPILOT_LLM_COMPARE = fake.url, "fake", ""
         LanguageModel.objects.update_or_create(
             name=f"fake at {fake.url[7:-3]}", defaults={"tool_calling": True, "probed_at": timezone.now()}
@@ -328,3 +330,19 @@ def test_the_default_prompt_stays_below_2000_tokens(incident: Incident, settings
         write(message)
     assert estimate_tokens("".join(each["content"] for each in fake.requests[0]["messages"])) < 1_500
     assert estimate_tokens(json.dumps(fake.requests[0]["tools"])) < 3_000
+
+
+def test_a_question_from_a_shell_is_investigated_and_nothing_is_kept(incident: Incident, settings: Settings) -> None:
+    out = StringIO()
+    with asked(incident, settings, calls_tools(POOL), FULL) as (message, _):
+        call_command("ask", "How full is the pool?", "--incident", str(incident.pk), "--json", stdout=out)
+    said = json.loads(out.getvalue())
+    assert said["looked_at"] == [
+        {"what": "Metric: payments db_pool_in_use, minutes -15 to the end", "state": "done", "evidence": ["E13"]}
+    ]
+    assert said["claims"][-1]["verdict"] == "supported"
+    assert 'db_pool_in_use{service="payments"}' in said["claims"][-1]["citations"][0]["where"]
+    assert message.steps.count() == 0
+    out = StringIO()
+    call_command("ask", "Show me db_pool_in_use of payments", "--incident", str(incident.pk), "--no-llm", stdout=out)
+    assert "Looked at:\n  Metric: payments db_pool_in_use, minutes -15 to the end [E13]" in out.getvalue()
