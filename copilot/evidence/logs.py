@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from copilot.evidence.bundle import Evidence, Kind, Role
 from copilot.evidence.findings import quoted, said
 from copilot.evidence.wording import clock, quantity
+from copilot.llm.user_input import abstracted
 from incidents.localization.log_mining import template_id
 from incidents.localization.suspects import Finding
 from incidents.telemetry.datamodel import LogRecord, Window, from_ns, to_ns
@@ -33,6 +34,8 @@ def from_finding(
     shown = (during or matching)[:MAX_LINES]
     examples = tuple(line.body[:EXCERPT_LENGTH] for line in shown[:EXCERPT_LINES])
     first = clock(from_ns(during[0].time_ns)) if during else ""
+    strangers = _share_of_callers(shown)
+    told = f" {quantity(strangers, '1')} of these lines hold words that callers chose." if strangers else ""
     return Evidence(
         id="",
         kind=Kind.LOG,
@@ -45,10 +48,11 @@ def from_finding(
             minutes=((since - window.start) / MINUTE, (window.end - since) / MINUTE),
             example=examples[0] if examples else "",
             first=first,
-        ),
+        )
+        + told,
         start=window.start,
         end=window.end,
-        statistic={"before": {"value": before, "unit": "lines"}, "after": {"value": after, "unit": "lines"}},
+        statistic=_statistic(before, after, strangers),
         excerpt=examples,
         query=f'service="{finding.service}" template="{finding.template}" id={template_id(finding.template)}',
         backend=backend,
@@ -56,17 +60,28 @@ def from_finding(
             "template": finding.template,
             "count_before": before,
             "count_after": after,
-            "lines": [
-                {
-                    "at": from_ns(line.time_ns).isoformat(),
-                    "severity": line.severity,
-                    "body": line.body[:2000],
-                    "trace_id": line.trace_id.hex(),
-                }
-                for line in shown
-            ],
+            "lines": [_shown(line) for line in shown],
         },
     )
+
+
+def _shown(line: LogRecord) -> dict[str, str | int]:
+    at, trace_id = from_ns(line.time_ns).isoformat(), line.trace_id.hex()
+    return {"at": at, "severity": line.severity, "body": line.body[:2000], "trace_id": trace_id}
+
+
+def _statistic(before: int, after: int, strangers: float) -> dict[str, dict[str, float | str]]:
+    numbers = {
+        "before": (before, "lines"),
+        "after": (after, "lines"),
+        **({"words of callers": (strangers, "1")} if strangers else {}),
+    }
+    return {name: {"value": value, "unit": unit} for name, (value, unit) in numbers.items()}
+
+
+def _share_of_callers(lines: Sequence[LogRecord]) -> float:
+    """Return how many of the lines hold words that a caller chose, from 0 to 1: what such lines say of a cause anybody can write."""
+    return sum(abstracted(line.body) != line.body for line in lines) / len(lines) if lines else 0.0
 
 
 def template_pattern(template: str) -> re.Pattern[str]:

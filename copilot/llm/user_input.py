@@ -17,10 +17,12 @@ _KEYS = (
     r"(?:user[-_. ]?agent(?:\.original)?|referr?er|(?:http\.|url\.|request[-_.]?)?(?:uri|url|target|query(?:[-_.]?string)?|path|full|body|params?|payload)"
     r"|search(?:[-_.]?term)?|comment|form|headers?|input|x-[\w-]{2,40})"
 )
+# Between straight quotes the whole request line is the caller's, and its end may have been cut off; elsewhere what stands before "HTTP/", or a word.
+_QUOTED_REQUEST = re.compile(rf"(\"{_VERBS} )(?P<v>/[^\"”]*?)(?= HTTP/\d|\"|”|$)")
 _REQUEST = re.compile(rf"(\b{_VERBS} )(?P<v>/(?:.{{0,2000}}?(?= HTTP/\d)|[^\s\"”]*))")
 _BEHIND = re.compile(r"(\" \d{3} (?:\d+|-) )(?P<v>\".*?)(?=” |”$|$)")
 _FIELD = re.compile(
-    rf"(?<![\w.-])({_KEYS}\\?[\"']?\s?[=:]\s?)(?:(?P<q>\\?[\"'])(?P<v>(?:(?!(?P=q)).)*)(?P<e>(?P=q)?)|(?P<b>[^\s,;}}\])”]+))",
+    rf"(?<![\w.-])({_KEYS}\\?[\"']?\s?[=:]\s?)(?:(?P<q>\\?[\"'])(?P<v>(?:(?!(?P=q))[^”])*)(?P<e>(?P=q)?)|(?P<b>[^\s,;}}\])”]+))",
     re.IGNORECASE,
 )
 _QUERY = re.compile(r"(?<=[\w/])\?(?P<v>[\w%.~+-]{1,40}=[^\s\"'<>”]*)")
@@ -38,6 +40,7 @@ def abstracted(text: str) -> str:
 
 def _abstracted(text: str) -> str:
     text = _BEHIND.sub(lambda found: found[1] + _put(found["v"]), text)
+    text = _QUOTED_REQUEST.sub(lambda found: found[1] + _put(found["v"]), text)
     text = _REQUEST.sub(lambda found: found[1] + _put(found["v"]), text)
     text = _FIELD.sub(_field, text)
     return _QUERY.sub(lambda found: "?" + _placeholder(found["v"]), text) if "?" in text else text

@@ -21,5 +21,8 @@
 Elsewhere, against a provider that speaks the real protocol badly: 33 down, refusing, busy, untrusted, 34 silent or dripping, 35 cut, 39 refusal,
 nothing, another language, no evidence (tests/copilot/llm/test_chat_faults, test_chat_model, test_untrusted_provider); 44 a storm of
 5,000 incidents (tests/copilot/answers/test_line); 40 markup and addresses, 41 escape and hidden codes, in the words of a model that repeats
-injected telemetry (tests/copilot/answers/corpus/test_injections); 48 the provider's key in an error (tests/copilot/llm/test_providers).
+injected telemetry (tests/copilot/answers/corpus/test_injections), 40 also in a real browser with a canary (tests/journeys/test_hostile_answers_stay_inert);
+42 injections against five models (tests/copilot/management/evaluations/test_safety); 43 false causes (tests/copilot/evidence/test_false_causes);
+45 the prompt's own bytes, 46, 47 planted secrets and personal data (tests/copilot/llm/test_provider_bytes, tests/copilot/management/evaluations/test_masking);
+48 the provider's key (tests/copilot/llm/test_provider_key, test_providers).
 """

@@ -16,7 +16,9 @@ HERE = re.compile(r"<user-input len=\d+ hash=[0-9a-f]{6}>")
         (f"user_agent={WORDS.replace(' ', '+')} status=500", "user_agent=", " status=500"),
         (f'{{"level":"error","body":"{WORDS}","n":1}}', '{"level":"error","body":"', '","n":1}'),
         (f'{{\\"url.query\\":\\"{WORDS}\\"}}', '{\\"url.query\\":\\"', '\\"}'),
-        (f'request: "POST /pay, referrer: "{WORDS}"', 'request: "POST /pay, referrer: "', '"'),
+        (f'request: "POST /pay HTTP/1.1", referrer: "{WORDS}"', 'request: "POST /pay HTTP/1.1", referrer: "', '"'),
+        (f'logged “10.2.3.4 "GET /search?q={WORDS} …” 500 times', 'logged “10.2.3.4 "GET ', "” 500 times"),
+        (f'logged “referrer: "{WORDS} …” 3 times', 'logged “referrer: "', "” 3 times"),
         (
             "call http://orders:8080/list?note=please+restart+it+all+now failed",
             "call http://orders:8080/list?",
