@@ -14,15 +14,23 @@ from django.db import transaction
 from copilot.answers import answering, composition, prompting
 from copilot.answers.asking import Silent
 from copilot.answers.composition import Answer
+from copilot.answers.investigation import loop
+from copilot.answers.investigation.found import Sources
+from copilot.answers.investigation.ledger import MemoryLedger
+from copilot.answers.investigation.loop import Desk
+from copilot.answers.investigation.recorded import Recorded
+from copilot.answers.investigation.rows import step_of
 from copilot.evidence import bundle as bundles
 from copilot.evidence import hiding
+from copilot.evidence.attached.files import AttachedFile
+from copilot.evidence.bundle import EvidenceBundle
 from copilot.llm import breaker, capabilities, chat_model, prompts, providers, spending, usage
 from copilot.llm.chat_model import ChatModel
 from copilot.llm.purposes import Purpose, named_for
 from copilot.models import Message, Rerun
 from copilot.privacy import vault
 from copilot.privacy.cover import cover
-from copilot.privacy.pseudonyms import HidingFailed
+from copilot.privacy.pseudonyms import HidingFailed, Pseudonyms
 from incidents.intake import outbox
 
 CODE_ALONE = "none"
@@ -70,7 +78,7 @@ def run(rerun_id: int, *, clock: Clock) -> bool:
     taken = Rerun.objects.filter(pk=rerun_id, state=Message.State.WAITING).update(state=Message.State.STREAMING)
     if not taken:
         return False
-    rerun = Rerun.objects.select_related("message__question", "message__pinned").get(pk=rerun_id)
+    rerun = Rerun.objects.select_related("message__question", "message__pinned", "message__incident").get(pk=rerun_id)
     model = _model(rerun, clock=clock)
     why_not = spending.why_not(rerun.message, model, now=clock()) if model else ""
     begun, started_at = time.monotonic(), clock()
@@ -102,6 +110,8 @@ def _compose(rerun: Rerun, model: ChatModel | None) -> Answer:
         bundle = hiding.hide(bundles.from_json(message.pinned.bundle), pseudonyms)
     except HidingFailed as error:
         return Answer((), composition.State.FAILED, f"{error} Nothing was sent to the model.")
+    if message.question is not None and model is not None and model.can_call_tools:
+        return _investigate(message, bundle, model, pseudonyms)
     return composition.compose(
         question=message.question.text if message.question else "",
         bundle=bundle,
@@ -110,6 +120,30 @@ def _compose(rerun: Rerun, model: ChatModel | None) -> Answer:
         listener=Silent(),
         mask=partial(cover, pseudonyms=pseudonyms),
     )
+
+
+def _investigate(message: Message, bundle: EvidenceBundle, model: ChatModel, pseudonyms: Pseudonyms) -> Answer:
+    """Have a model that calls tools look things up again, and find what was found when the answer was written."""
+    begun = replace(bundle, looked_up=())
+    ledger = MemoryLedger(begun, pseudonyms)
+    sources = Sources(
+        backend=None,
+        incident=message.incident,
+        bundle=begun,
+        files=tuple(AttachedFile(file.name, ()) for file in message.incident.attachments.only("name")),
+        search=answering.search_passages,
+        now=message.finished_at or bundle.incident_end,
+        recording=Recorded([step_of(row) for row in message.steps.all()], bundle),
+    )
+    desk = Desk(
+        question=message.question.text if message.question else "",
+        sources=sources,
+        ledger=ledger,
+        mask=partial(cover, pseudonyms=pseudonyms),
+        history=answering.history_of(message),
+    )
+    found, _ = loop.investigate(desk, model=model, listener=Silent())
+    return replace(found, calls=(*ledger.calls, *found.calls))
 
 
 def _keep(rerun: Rerun, found: Answer, *, seconds: float, started_at: datetime, now: datetime) -> None:

@@ -24,5 +24,7 @@ nothing, another language, no evidence (tests/copilot/llm/test_chat_faults, test
 injected telemetry (tests/copilot/answers/corpus/test_injections), 40 also in a real browser with a canary (tests/journeys/test_hostile_answers_stay_inert);
 42 injections against five models (tests/copilot/management/evaluations/test_safety); 43 false causes (tests/copilot/evidence/test_false_causes);
 45 the prompt's own bytes, 46, 47 planted secrets and personal data (tests/copilot/llm/test_provider_bytes, tests/copilot/management/evaluations/test_masking);
-48 the provider's key (tests/copilot/llm/test_provider_key, test_providers).
+48 the provider's key (tests/copilot/llm/test_provider_key, test_providers);
+36 malformed calls of tools, 37 endless loops, 38 results too large (tests/copilot/answers/investigation/test_loop); 52 addresses in arguments,
+53 queries in values (there, test_tools).
 """

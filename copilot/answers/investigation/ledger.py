@@ -150,16 +150,13 @@ def repeated(call: Call, steps: Sequence[Step], *, end_minute: int) -> Step | No
     """
     values = call.values
     for step in steps:
-        if (
-            step.tool == call.tool
-            and step.state in (RUNNING, DONE, NOTHING)
-            and _alike(values, step.values, end_minute)
-        ):
+        if step.tool == call.tool and step.state in (RUNNING, DONE, NOTHING) and alike(values, step.values, end_minute):
             return step
     return None
 
 
-def _alike(one: Mapping[str, Any], other: Mapping[str, Any], end_minute: int) -> bool:
+def alike(one: Mapping[str, Any], other: Mapping[str, Any], end_minute: int) -> bool:
+    """Return whether two calls of a tool ask for nearly the same: the same names, nearly the same words, windows that mostly overlap."""
     times = {name for pair in _WINDOWS for name in pair}
     if any(_plain(one[name]) != _plain(other.get(name)) for name in one if name not in times and name not in _WORDS):
         return False

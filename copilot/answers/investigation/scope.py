@@ -86,6 +86,8 @@ def closest(name: str, known: Sequence[str]) -> str:
 
 
 def _series(sources: Sources, services: Sequence[str]) -> dict[str, tuple[SeriesKey, ...]]:
+    if sources.recording is not None:
+        return _by_service(sources.recording.series)
     if sources.backend is None or not services:
         return {}
     window = Window(sources.window.start - BEFORE, sources.window.end)
@@ -93,6 +95,10 @@ def _series(sources: Sources, services: Sequence[str]) -> dict[str, tuple[Series
         found = [series.key for series in sources.backend.fetch_metrics(window, services=services)]
     except TelemetryError:
         return {}  # each tool says so itself, with the reason
+    return _by_service(found)
+
+
+def _by_service(found: Iterable[SeriesKey]) -> dict[str, tuple[SeriesKey, ...]]:
     by_service: dict[str, list[SeriesKey]] = {}
     for key in sorted(found)[:MOST_SERIES]:
         by_service.setdefault(key.service, []).append(key)

@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
-from copilot.answers import questions, steering
+from copilot.answers import questions, rerun, steering
 from copilot.answers.investigation import running, toolbox
 from copilot.evidence import bundle as bundles
 from copilot.llm.prompts import estimate_tokens
@@ -346,3 +346,31 @@ def test_a_question_from_a_shell_is_investigated_and_nothing_is_kept(incident: I
     out = StringIO()
     call_command("ask", "Show me db_pool_in_use of payments", "--incident", str(incident.pk), "--no-llm", stdout=out)
     assert "Looked at:\n  Metric: payments db_pool_in_use, minutes -15 to the end [E13]" in out.getvalue()
+
+
+def test_another_model_investigates_again_and_meets_the_same_results(
+    incident: Incident, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with asked(incident, settings, calls_tools(POOL, LINES), FULL) as (message, _):
+        write(message)
+    before = message.claims.filter(by_model=True).values_list("text", flat=True)[0]
+
+    def nobody(*_: object) -> None:
+        raise AssertionError("only what is kept may answer")
+
+    monkeypatch.setattr("copilot.answers.investigation.metric_tools.query_metrics", nobody)
+    monkeypatch.setattr("incidents.telemetry.store.HotStore.fetch_logs", nobody)
+    other = ("search_logs", {"service": "checkout"})
+    with provider(calls_tools(POOL, other), FULL, lists_models=True) as fake:
+        settings.COPILOT_LLM = fake.url
+        LanguageModel.objects.create(name=f"fake at {fake.url[7:-3]}", tool_calling=True, probed_at=timezone.now())
+        again = rerun.request(message.pk, model=fake.url, prompt_version="1", user=None, now=timezone.now())
+        assert rerun.run(again.pk, clock=timezone.now)
+    again.refresh_from_db()
+    assert (again.state, again.failure, len(again.calls)) == ("done", "", 2)
+    assert (again.claims[-1]["text"], again.claims[-1]["verdict"]) == (before, "supported")
+    told = [each["content"] for each in fake.requests[1]["messages"] if each["role"] == "tool"]
+    assert "[E13] payments db_pool_in_use from 02:28:50" in told[0]
+    assert "Lines 1–40 of" in told[0]
+    assert "only what was is answered now" in told[1]
+    assert message.steps.count() == 2
