@@ -34,7 +34,9 @@ def located(
     cleared = {one.service for one in hypotheses} - set(standing)
     ids = {item.id for item in items}
     worth = [one for one in ranking.suspects if one.confidence >= LEAST_CONFIDENCE and one.service not in cleared]
-    suspects = tuple(_suspect(one, standing.get(one.service)) for one in worth[:SHOWN])
+    spread = _spread(ranking, episodes, since=began_at)
+    began = {one.service: one.at for one in spread}
+    suspects = tuple(_suspect(one, standing.get(one.service), since=began.get(one.service)) for one in worth[:SHOWN])
     return Located(
         is_named=stands_out(ranking),
         lead=round(ranking.lead, 3),
@@ -44,14 +46,13 @@ def located(
             for one in hypotheses
             if one.service in cleared
         ),
-        spread=_spread(ranking, episodes, since=began_at),
+        spread=spread[:MOST_SPREAD],
         missing=tuple(modality.value for modality in ranking.missing),
         requests=ranking.grounds.requests if ranking.grounds else 0,
     )
 
 
-def _suspect(suspect: Suspect, cited: Hypothesis | None) -> LocatedSuspect:
-    times = [finding.onset_at for finding in _telling(suspect) if finding.onset_at]
+def _suspect(suspect: Suspect, cited: Hypothesis | None, *, since: datetime | None) -> LocatedSuspect:
     return LocatedSuspect(
         service=suspect.service,
         confidence=round(suspect.confidence, 3),
@@ -60,7 +61,7 @@ def _suspect(suspect: Suspect, cited: Hypothesis | None) -> LocatedSuspect:
         place_kind=suspect.inner.kind,
         place=dotted(suspect.inner.name)[:LONGEST_PLACE],
         operation=suspect.inner.operation[:LONGEST_PLACE],
-        since=min(times, default=None),
+        since=since,
         supporting=cited.supporting if cited else (),
         opposing=cited.opposing if cited else (),
     )
@@ -92,4 +93,4 @@ def _spread(ranking: Ranking, episodes: Iterable[Episode], *, since: datetime) -
     first: dict[str, Departed] = {}
     for one in sorted(seen, key=lambda departed: (departed.at, departed.service)):
         first.setdefault(one.service, one)
-    return tuple(first.values())[:MOST_SPREAD]
+    return tuple(first.values())

@@ -42,6 +42,8 @@ def test_a_ranking_is_pinned_with_place_onset_and_spread(ranking: Ranking) -> No
     assert pinned.spread[0].service == "orders"
     assert [one.at for one in pinned.spread] == sorted(one.at for one in pinned.spread)
     assert pinned.requests > 100
+    began = {one.service: one.at for one in pinned.spread}
+    assert all(one.since == began.get(one.service) for one in pinned.suspects), "one time each, in list and spread"
 
 
 def test_what_is_ruled_out_is_no_suspect(ranking: Ranking) -> None:
