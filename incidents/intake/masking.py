@@ -81,6 +81,7 @@ NAMES = (
     "session",
     "sig",
 )  # in whatever announces a secret
+_FLAGS = re.compile(r"(\s-[pa] ?)(?![-\[\s])\S{3,200}")  # that take a password, of the commands below
 # Where no separator stands between the name and its value.
 ELSEWHERE: Sequence[Rule] = (
     # <password>…</password>, and --password … on a command line.
@@ -140,9 +141,9 @@ ELSEWHERE: Sequence[Rule] = (
     Rule(
         ("pass", "mysql", "mariadb", "redis-cli", " login"),
         re.compile(
-            r"(\b(?:sshpass|mysql\w*|mariadb\w*|redis-cli|(?:docker|podman|helm registry|az acr) login)\b[^|;\n]{0,200}?\s-[pa] ?)(?![-\[\s])\S{3,200}"
+            r"\b(?:sshpass|mysql\w*|mariadb\w*|redis-cli|(?:docker|podman|helm registry|az acr) login)\b[^|;\n]{1,400}"
         ),
-        r"\1[masked]",
+        lambda command: _FLAGS.sub(r"\1[masked]", command.group()),
         (" -p", " -a"),
     ),
     Rule(("-pass",), re.compile(r"(-pass(?:in|out)?[ =]pass:)(?!\[masked)\S{1,200}"), r"\1[masked]"),

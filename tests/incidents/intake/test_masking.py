@@ -41,6 +41,7 @@ MASKED = [
     ("ENV DB_PASSWORD hunter2", "ENV DB_PASSWORD [masked]"),
     ("curl -u app:hunter2 http://db", "curl -u app:[masked] http://db"),
     ("mysql -u root -phunter2 shop", "mysql -u root -p[masked] shop"),
+    ("mysql -pone1 -p two2 | tee x", "mysql -p[masked] -p [masked] | tee x"),
     ("CREATE USER app IDENTIFIED BY 'hunter2'", "CREATE USER app IDENTIFIED BY '[masked]'"),
     ("login app password hunter2x", "login app password [masked]"),
     ("https://0123456789abcdef0123@sentry.io/4", "https://[masked]@sentry.io/4"),
