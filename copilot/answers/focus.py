@@ -8,6 +8,7 @@ from enum import StrEnum
 from copilot.answers import brief as briefs
 from copilot.answers import naming
 from copilot.answers.claims import CheckedClaim, Verdict
+from copilot.evidence.assessment import Result
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
 from copilot.evidence.wording import joined, percent
 
@@ -82,6 +83,7 @@ _SHOWN = (
 )  # fmt: skip
 
 _ID = re.compile(r"\bE\d{1,3}\b")
+_ENDED = {Result.WITHSTOOD: "No. ", Result.REFUTED: "Yes, it seems. ", Result.OPEN: "That is open. "}
 _FILES = re.compile(
     r"attach|\bfiles?\b|\blogs?\b|\bdump|\bexport|\boutput|kubectl|\.(?:log|txt|csv|json|ya?ml)\b", re.IGNORECASE
 )
@@ -92,7 +94,11 @@ def focus_on(question: str, bundle: EvidenceBundle) -> Focus:
     named = naming.services_in(question, bundle)
     about = about_of(question, named)
     brief = briefs.write(bundle, title="")
-    computed = _attached(question, bundle) or _computed(about, question, named, bundle, brief)
+    computed = (
+        _attached(question, bundle)
+        or _attempted(question, bundle, brief)
+        or _computed(about, question, named, bundle, brief)
+    )
     if about is About.OTHER and named and not computed:
         computed = tuple(_cited(item) for item in bundle.items if item.service in named)[:2]
     if looked_up := _looked_up(bundle):
@@ -229,6 +235,16 @@ def _attached(question: str, bundle: EvidenceBundle) -> tuple[CheckedClaim, ...]
     if not found or (bundle.hypotheses and not _FILES.search(question)):
         return ()
     return tuple(_cited(item) for item in found[:MOST_ATTACHED])
+
+
+def _attempted(question: str, bundle: EvidenceBundle, brief: briefs.Brief) -> tuple[CheckedClaim, ...]:
+    """Answer a question that an attempt to refute the leader asked, with how it ended; what leaves it open is followed by the next check."""
+    wanted = " ".join(question.casefold().split()).rstrip("?. ")
+    for one in bundle.assessment.attempts if bundle.assessment and wanted else ():
+        if one.question.casefold().rstrip("?. ") == wanted:
+            told = _said(f"{_ENDED[one.result]}{one.answer}", *one.cites)
+            return (told,) if one.result is Result.WITHSTOOD else (told, *brief.next_check[:1])
+    return ()
 
 
 def _leader_instead(named: list[str], bundle: EvidenceBundle, brief: briefs.Brief) -> tuple[CheckedClaim, ...]:

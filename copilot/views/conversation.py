@@ -62,6 +62,12 @@ class ShownMessage:
     steps: ShownSteps
 
 
+def asked_of(incident_id: int) -> tuple[str, ...]:
+    """Return the newest questions that people asked of an incident."""
+    found = Message.objects.filter(incident_id=incident_id, from_copilot=False).order_by("-pk")
+    return tuple(found.values_list("text", flat=True)[:MESSAGES_SHOWN])
+
+
 def conversation(incident_id: int, *, known: Known, since: int = 0) -> tuple[ShownMessage, ...]:
     """Return the newest 60 messages, oldest first; with `since`, at most 300, so that this one is among them."""
     found = _messages().filter(incident_id=incident_id).order_by("-created_at", "-pk")

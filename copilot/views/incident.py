@@ -15,7 +15,7 @@ from copilot import events, pipeline
 from copilot.known import known_of
 from copilot.views import reading
 from copilot.views.access import incident_of, may_respond, may_see
-from copilot.views.conversation import conversation, follow_from
+from copilot.views.conversation import asked_of, conversation, follow_from
 from copilot.views.evidence_cards import card
 from copilot.views.response import response_of
 from copilot.views.timeline import timeline_of
@@ -154,5 +154,5 @@ def _context(request: HttpRequest, incident: Incident) -> dict[str, Any]:
         "explanation": reading.explanation(known.bundle, known.brief, seconds=known.seconds),
         "timeline": timeline,
         "response": response_of(incident, user=request.user),
-        "prompts": reading.suggested_questions(known.bundle),
+        "prompts": reading.suggested_questions(known.bundle, asked=asked_of(incident.pk)),
     }

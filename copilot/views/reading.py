@@ -18,6 +18,8 @@ from copilot.views.service_map import ServiceMap, service_map
 from copilot.views.verdict import LEAST_CHANCE, leading_suspect
 
 MODEL_STATUS_SECONDS = 10
+SUGGESTED, OPEN_QUESTIONS = 5, 2
+NEXT_CHECK = "What should I check next?"
 KNOWLEDGE = ("passage", "precedent")
 
 
@@ -124,17 +126,31 @@ def claims_citing(brief: Brief | None, evidence_id: str, *, known: Collection[st
     return shown([claim for claim in (brief.claims() if brief else ()) if evidence_id in claim.cites], known=known)
 
 
-def suggested_questions(bundle: EvidenceBundle | None) -> tuple[str, ...]:
-    """Return questions that the evidence can answer."""
+def suggested_questions(bundle: EvidenceBundle | None, *, asked: Collection[str] = ()) -> tuple[str, ...]:
+    """Return at most five questions that the evidence can answer, none of those already `asked`.
+
+    What would separate the suspects comes first, then what the attempts to refute the leader left open, then what everybody asks.
+    """
     if bundle is None:
         return ()
     likely = [h.service for h in bundle.hypotheses if h.verdict != "ruled out" and h.confidence >= LEAST_CHANCE]
-    asked = ["What changed?"]
-    if likely:
-        asked.insert(0, f"Why {likely[0]}?")
-    if len(likely) > 1:
-        asked.append(f"Could it be {likely[1]} instead?")
-    return (*asked, "What should I check next?", "Has this happened before?")
+    unsettled = bundle.assessment.questions[:OPEN_QUESTIONS] if bundle.assessment else ()
+    wanted = [
+        *([NEXT_CHECK] if bundle.next_check else []),
+        *([f"Why {likely[0]}?"] if likely else []),
+        *unsettled,
+        *([f"Could it be {likely[1]} instead?"] if len(likely) > 1 else []),
+        "What changed?",
+        "What should I do now?",
+        "Has this happened before?",
+        "Who is affected?",
+    ]
+    known = {_alike(text) for text in asked}
+    return tuple(question for question in dict.fromkeys(wanted) if _alike(question) not in known)[:SUGGESTED]
+
+
+def _alike(question: str) -> str:
+    return " ".join(question.casefold().split()).rstrip("?. ")
 
 
 def model_status() -> ModelStatus:

@@ -133,14 +133,34 @@ def predict_varied(
     return found
 
 
+@dataclass(frozen=True)
+class Outage:
+    """A recorded outage in memory, with the time that counts as its incident and the ranking of that."""
+
+    recording: Recording
+    incident: Window
+    ranking: Ranking
+
+
+def outage(case: Case, *, mask: Callable[[str], str], baselines: dict[Path, Recording | None]) -> Outage:
+    """Load a case and rank it, see `predict`."""
+    recording, baseline = Recording.load(case.folder, mask=mask), _baseline(case.reference, mask, baselines)
+    material, _ = _fetched(case, recording, baseline)
+    return Outage(recording, _incident(case, recording.window), rank_material(material))
+
+
+def _incident(case: Case, held: Window, *, starts: timedelta = timedelta(0)) -> Window:
+    start = max(case.alert_at - BEFORE_ALERT + starts, held.start + BEFORE_ALERT)
+    return Window(start, max(held.end, start + BEFORE_ALERT))
+
+
 def _fetched(
     case: Case, recording: Recording, baseline: Recording | None, *, starts: timedelta = timedelta(0)
 ) -> tuple[Material, float]:
     """Return a case's material, and the seconds it took to fetch it from the recording in memory; `starts` moves the incident's start."""
     held = recording.window
-    start = max(case.alert_at - BEFORE_ALERT + starts, held.start + BEFORE_ALERT)
-    incident = Window(start, max(held.end, start + BEFORE_ALERT))
-    healthy = start + BEFORE_ALERT - HEALTHY_UNTIL
+    incident = _incident(case, held, starts=starts)
+    healthy = incident.start + BEFORE_ALERT - HEALTHY_UNTIL
     reference = Window(min(held.start, healthy - BEFORE_ALERT), healthy)
     recording.fetch_spans(reference)  # builds its tables: reading, not ranking
     recording.fetch_metrics(reference)

@@ -17,9 +17,12 @@ const refresh = (...names) => {
   for (const part of names.map((name) => document.getElementById(name))) if (part && !isTyping(part)) window.htmx.trigger(part, "refresh");
 };
 
+const talk = chatEvents(root.dataset.messages);
 const handlers = {
-  ...chatEvents(root.dataset.messages),
+  ...talk,
   ...stepEvents(root.dataset.messages),
+  // What is worth asking next depends on what was asked.
+  "answer.done": (payload) => { talk["answer.done"](payload); refresh("prompts"); },
   "investigation.ready": () => { refresh("verdict", "explanation", "prompts"); filesRead(); },
   "incident.changed": () => refresh("verdict", "explanation", "timeline", "response"),
   "timeline.added": () => refresh("timeline"),

@@ -15,6 +15,7 @@ from copilot.management.evaluations import (
     openings,
     safety,
     templates,
+    verdicts,
 )
 
 SUBJECTS: dict[str, ModuleType] = {
@@ -22,6 +23,7 @@ SUBJECTS: dict[str, ModuleType] = {
     "localization": localization,
     "openings": openings,
     "templates": templates,
+    "verdicts": verdicts,
     "conversations": conversations,
     "answers": answers,
     "masking": masking,
