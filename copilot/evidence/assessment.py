@@ -26,7 +26,7 @@ class Certainty(StrEnum):
 class Attempt:
     """One attempt to refute the leading suspect: a question, how it ended, what was found, and the evidence ids that show it.
 
-    `check` names the attempt for code: "order", "before", "dependencies", "reach", "change", "traffic", "recovery", "rival".
+    `check` names the attempt for code: "order", "before", "dependencies", "worse", "reach", "change", "traffic", "recovery", "rival".
     """
 
     check: str

@@ -20,9 +20,11 @@ TELLING = 1.0
 SAME_TIME = timedelta(minutes=2)
 RECOVERS_WITHIN = timedelta(minutes=5)  # what the leader caused, once the leader is well
 CHANGED_BEFORE = timedelta(minutes=15)
+FAR_WORSE = 3.0  # times the strength of what was found at the leader
 COMPARABLE = 0.5  # of the leader's confidence, or of its strongest finding
 MOVED = 1.5  # times as much, or as little, as before
-ALSO_BEFORE = 0.1  # of the points before, that went as far as during the incident
+AS_OFTEN = 0.5  # of the share of points since the incident began that went as far
+COMPARED_POINTS = 5  # before the incident; fewer show nothing
 HIGHER = 1.25  # times the usual traffic
 NAMED_AT_MOST = 3
 
@@ -83,7 +85,8 @@ class Case:
 def attempts(case: Case) -> tuple[Attempt, ...]:
     """Return every attempt to refute the leading suspect, in the order in which one would ask."""
     return tuple(
-        attempt(case) for attempt in (_order, _before, _dependencies, _reach, _change, _traffic, _recovery, _rival)
+        attempt(case)
+        for attempt in (_order, _before, _dependencies, _worse, _reach, _change, _traffic, _recovery, _rival)
     )
 
 
@@ -118,9 +121,9 @@ def _before(case: Case) -> Attempt:
     question = f"Was {leader} like this before as well?"
     charts = [item for item in case.items if item.service == leader and item.role is Role.CAUSE]
     for item in charts:
-        reached, points = _reached_before(item, case.start)
-        if points and reached / points > ALSO_BEFORE:
-            answer = f"{item.title} had gone as far before the incident: {reached} of the {points} points before it."
+        past, points, share = _reached(item, case.start)
+        if points >= COMPARED_POINTS and past / points >= AS_OFTEN * share:
+            answer = f"{item.title} had gone as far before the incident: {past} of the {points} points before it."
             return Attempt("before", question, Result.REFUTED, answer, (item.id,))
     if not found:
         return Attempt("before", question, Result.OPEN, f"Nothing measured at {leader} moved far enough to compare.")
@@ -139,15 +142,23 @@ def _moved(finding: Finding) -> bool:
     return max(finding.after / finding.before, finding.before / finding.after) >= MOVED
 
 
-def _reached_before(item: Evidence, start: datetime) -> tuple[int, int]:
-    """Return how many of a chart's points before the incident are past the middle of before and after, and how many points there are."""
+def _reached(item: Evidence, start: datetime) -> tuple[int, int, float]:
+    """Return how many of a chart's points before the incident are past the middle of before and after, how many points there are before it,
+    and the share past the middle since; 0, 0 and 1 where that cannot be said.
+    """
     before, after = (item.statistic.get(side, {}).get("value") for side in ("before", "after"))
     times, values = item.detail.get("times", ()), item.detail.get("values", ())
     if item.kind is not Kind.METRIC or before is None or after is None or before == after:
-        return 0, 0
+        return 0, 0, 1.0
     middle = (before + after) / 2
-    earlier = [v for t, v in zip(times, values, strict=True) if v is not None and t < start.timestamp()]
-    return sum((value >= middle) == (after > before) for value in earlier), len(earlier)
+    known = [
+        (t < start.timestamp(), (v >= middle) == (after > before))
+        for t, v in zip(times, values, strict=True)
+        if v is not None
+    ]
+    earlier = [is_past for is_before, is_past in known if is_before]
+    since = [is_past for is_before, is_past in known if not is_before]
+    return sum(earlier), len(earlier), sum(since) / len(since) if since else 1.0
 
 
 def _dependencies(case: Case) -> Attempt:
@@ -170,6 +181,27 @@ def _dependencies(case: Case) -> Attempt:
     earlier = worst.service in began and leader in began and began[leader] - began[worst.service] > SAME_TIME
     result = Result.REFUTED if earlier else Result.OPEN
     return Attempt("dependencies", question, result, answer, case.cites([worst.service]))
+
+
+def _worse(case: Case) -> Attempt:
+    leader = case.leader.service
+    question = f"Did something far worse happen next to {leader}?"
+    own = _strongest(case.leader)
+    near = [one for one in case.ranking.suspects[1:] if case.connected(one.service) and telling(one)]
+    worst = max(near, key=_strongest, default=None)
+    if not own:
+        return Attempt("worse", question, Result.OPEN, f"Nothing measured at {leader} moved far enough to compare.")
+    if worst is None or _strongest(worst) < own:
+        answer = "Nothing worse was found at a service that calls it or that it calls."
+        return Attempt("worse", question, Result.WITHSTOOD, answer)
+    strongest = max(telling(worst), key=lambda one: one.strength)
+    answer = f"{worst.service}, connected with {leader}, moved {_strongest(worst) / own:.1f} times as far: {said(strongest)}."
+    result = Result.REFUTED if _strongest(worst) >= FAR_WORSE * own else Result.WITHSTOOD
+    return Attempt("worse", question, result, answer, case.cites([worst.service]))
+
+
+def _strongest(suspect: Suspect) -> float:
+    return max((one.strength for one in telling(suspect)), default=0.0)
 
 
 def _reach(case: Case) -> Attempt:

@@ -143,11 +143,20 @@ def test_a_chart_that_went_as_far_before_refutes_it() -> None:
     chart = item(
         "E2", Kind.METRIC, Role.CAUSE, "payments",
         statistic={"before": {"value": 6.0, "unit": "%"}, "after": {"value": 88.0, "unit": "%"}},
-        detail={"times": times, "values": [90.0, 6.0, 6.0, 91.0, None, 6.0, 6.0, 6.0, 6.0, 6.0, *[88.0] * 5]},
+        detail={"times": times, "values": [90.0, 6.0, 91.0, 91.0, None, 6.0, 89.0, 6.0, 90.0, 6.0, *[88.0] * 5]},
     )  # fmt: skip
     found = attempt(assess(case(items=(SYMPTOM, chart, TRAFFIC))), "before")
     assert (found.result, found.cites) == (Result.REFUTED, ("E2",))
-    assert "2 of the 9 points" in found.answer
+    assert "5 of the 9 points" in found.answer
+    now_and_then = replace(chart, detail={**chart.detail, "values": [90.0, *[6.0] * 9, *[88.0] * 5]})
+    assert attempt(assess(case(items=(SYMPTOM, now_and_then, TRAFFIC))), "before").result is Result.WITHSTOOD
+
+
+@pytest.mark.parametrize(("strength", "result"), [(7.0, "withstood"), (12.0, "withstood"), (30.0, "refuted")])
+def test_far_worse_next_to_it_refutes_it_and_far_away_it_does_not(strength: float, result: str) -> None:
+    for service, expected in (("database", result), ("checkout", result), ("catalog", "withstood")):
+        suspects = (*case().ranking.suspects[:1], suspect(service, 0.01, finding(service, strength=strength)))
+        assert attempt(assess(ranked(case(), suspects=suspects)), "worse").result == expected
 
 
 def test_a_change_of_a_rival_leaves_a_question_and_its_own_speaks_for_it() -> None:
