@@ -29,6 +29,10 @@ _REASON = re.compile(
     r"|(?P<reason>[^,;]{3,120}?) (?:is what|which|that|and (?:thereby|so|thus)|,? ?then) (?:then )?(?:broke|exhausted|overloaded|made|forced|pushed|slowed|blocked|filled) (?P<effect>[^,;]{3,80})",
     re.IGNORECASE,
 )
+_LEADS_TO = re.compile(
+    r"(?P<reason>[^.;]{3,160}?)\b(?:caus(?:es|ed|ing)|led to|leads to|leading to|trigger(?:s|ed)|result(?:s|ed) in)\b (?!by\b)(?P<effect>[^.;]{3,120})",
+    re.IGNORECASE,
+)
 _REFERS = re.compile(r"\s*(?:this|that|these|those|it|they|which|both)\b", re.IGNORECASE)
 _UNKNOWN = re.compile(r"\b(?:un(?:known|clear|certain|decided)|no cause)\b", re.IGNORECASE)
 _NOT = re.compile(
@@ -37,10 +41,10 @@ _NOT = re.compile(
 _SENTENCE_END = re.compile(r"[.;]\s")
 _CLAUSE_END = re.compile(r"[.,;:]\s")
 _HEDGE = re.compile(
-    r"\b(?:likely|probabl[ey]|possibl[ey]|may|might|could|suspect\w*|suggests?|appears?|seems?|candidate|perhaps)\b",
+    r"\b(?:likely|probabl[ey]|possibl[ey]|may|might|could|suspect\w*|suggests?|appears?|seems?|candidate|perhaps|chance of)\b",
     re.IGNORECASE,
 )
-_MAYBE = re.compile(r"\b(?:possib\w+|may|might|could|perhaps)\b", re.IGNORECASE)
+_MAYBE = re.compile(r"\b(?:possib\w+|may|might|could|perhaps|chance of)\b", re.IGNORECASE)
 _THE_CAUSE = re.compile(r"\bthe (?:most )?(?:likely |probable |root |main )*cause\b", re.IGNORECASE)
 _RULED_OUT = re.compile(r"\b(?:is|are|was|were|been|be) ruled out\b", re.IGNORECASE)
 _CHANGE = re.compile(
@@ -126,8 +130,10 @@ def doubt(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
 def _unlinked(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
     """Return why a reason is doubtful where nothing was ranked: no single item tells both it and what it is given for."""
     told = [{stem(word) for word in words(" ".join((item.statement, *item.excerpt)))} for item in items]
-    for match in _REASON.finditer(QUOTE.sub(" ", text)):
-        sides = (match["one"], match["other"]) if match["one"] else (match["reason"], match["effect"])
+    plain = QUOTE.sub(" ", text)
+    found = [(m["one"], m["other"]) if m["one"] else (m["effect"], m["reason"]) for m in _REASON.finditer(plain)]
+    found += [(m["effect"], m["reason"]) for m in _LEADS_TO.finditer(plain) if not bundle.hypotheses]
+    for sides in found:
         own = [{stem(word) for word in words(side) if not is_plain(word)} for side in sides]
         if own[0] and own[1] <= own[0] and not any(c.isdigit() for c in sides[1]) and not _named(sides[1], bundle):
             return f"Nothing that is cited says “{sides[1].strip()}”."
