@@ -9,7 +9,9 @@ from copilot.answers.verification import check
 from tests.copilot.answers.corpus import reading
 
 
-@pytest.mark.parametrize("name", ["claims", "harder-1", "harder-2", "harder-3", "harder-4", "harder-5", "model", "model-2"])
+@pytest.mark.parametrize(
+    "name", ["claims", "harder-1", "harder-2", "harder-3", "harder-4", "harder-5", "model", "model-2"]
+)
 def test_how_right_the_checker_is(name: str) -> None:
     for where in {
         where for where, *_ in reading.claims(name)
