@@ -6,7 +6,7 @@ from celery import current_app, shared_task
 from celery.signals import worker_process_init
 from django.utils import timezone
 
-from copilot import events, pipeline
+from copilot import events, learning, pipeline
 from copilot.answers import line, questions, rerun
 from copilot.evidence.attached import rows
 from copilot.llm import capabilities
@@ -58,6 +58,13 @@ def ring(user_ids: list[int]) -> None:
 def warm(incident_id: int) -> None:
     """Ask for the first explanation; it has the model read the evidence, which stays in its cache, so that follow-up questions start at once."""
     questions.explain_in_turn(incident_id, now=timezone.now())
+
+
+@shared_task(name="copilot.tasks.learn")
+def learn(incident_id: int) -> None:
+    """Draft what a resolved incident teaches."""
+    if learning.learn(incident_id, now=timezone.now()).drafts:
+        events.publish(incident_id=incident_id, kind="incident.changed", payload={})
 
 
 @shared_task(name="copilot.tasks.answer")

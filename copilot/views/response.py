@@ -17,8 +17,9 @@ from incidents.models import (
     Lesson,
     StatusUpdate,
 )
+from runbooks.models import Revision
 
-ALERTS_SHOWN, DECISIONS_SHOWN, TASKS_SHOWN, UPDATES_SHOWN = 8, 8, 40, 3
+ALERTS_SHOWN, DECISIONS_SHOWN, TASKS_SHOWN, UPDATES_SHOWN, DRAFTS_SHOWN = 8, 8, 40, 3, 5
 Role = IncidentRole.Role
 # What went wrong first: that is what nobody writes down otherwise.
 _OUTCOMES = tuple(
@@ -53,6 +54,16 @@ class ShownDecision:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """One text that was drafted from the incident; `state` is draft, approved or retired."""
+
+    kind: str
+    slug: str
+    title: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
     """Plain values for `copilot/incident/response.html`."""
 
@@ -74,6 +85,7 @@ class Response:
     lessons: tuple[Lesson, ...]
     outcomes: tuple[tuple[str, str], ...]
     is_over: bool
+    drafts: tuple[Draft, ...]
 
 
 def response_of(incident: Incident, *, user: User | AnonymousUser) -> Response:
@@ -105,6 +117,20 @@ def response_of(incident: Incident, *, user: User | AnonymousUser) -> Response:
         lessons=tuple(incident.lessons.all()),
         outcomes=_OUTCOMES,
         is_over=incident.status in lifecycle.OVER,
+        drafts=_drafts(incident),
+    )
+
+
+def _drafts(incident: Incident) -> tuple[Draft, ...]:
+    found = (
+        Revision.objects.filter(
+            Q(source=incident.reference) | Q(document__slug__startswith=f"{incident.reference.lower()}-")
+        )
+        .select_related("document")
+        .order_by("document__kind")
+    )
+    return tuple(
+        Draft(one.document.get_kind_display(), one.document.slug, one.title, one.state) for one in found[:DRAFTS_SHOWN]
     )
 
 

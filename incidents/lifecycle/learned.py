@@ -8,10 +8,11 @@ from django.db import IntegrityError, transaction
 
 from incidents.intake.masking import mask
 from incidents.lifecycle.details import NotPossible, set_cause
-from incidents.lifecycle.timeline import Kind, announce, write
+from incidents.lifecycle.timeline import Kind, announce, draft_lessons, write
 from incidents.models import ConfirmedCause, Incident, Lesson
 
 SERVICE_LENGTH, LESSON_LENGTH = 200, 300
+_OVER = (Incident.Status.RESOLVED, Incident.Status.CLOSED)
 MOST_LESSONS = 50  # of an incident
 
 
@@ -67,6 +68,8 @@ def confirm_cause(incident: Incident, *, cause: Cause, stated: Stated | None, by
         said = f"Cause {'corrected' if before else 'confirmed'} by {by}: {service or 'no service of ours'}{family}"
         write(incident, kind=Kind.PERSON, at=now, text=said, actor=by, now=now)
         announce(incident)
+        if incident.status in _OVER:
+            draft_lessons(incident)
     return found
 
 
@@ -109,6 +112,8 @@ def add_lesson(
         if is_new:
             write(incident, kind=Kind.PERSON, at=now, text=said_of(lesson), actor=by, now=now)
             announce(incident)
+            if incident.status in _OVER:
+                draft_lessons(incident)
     return lesson
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from incidents.lifecycle.timeline import Kind, tell_watchers, write
+from incidents.lifecycle.timeline import Kind, draft_lessons, tell_watchers, write
 from incidents.models import Incident, TimelineEntry
 
 Status = Incident.Status
@@ -99,6 +99,8 @@ def _move(incident: Incident, *, to: Status, by: str, now: datetime) -> Incident
         if moved:
             entry = write(incident, kind=Kind.PERSON, at=now, text=f"{move.said} by {by}", actor=by, now=now)
             tell_watchers(incident, entry)
+            if to == Status.RESOLVED:
+                draft_lessons(incident)
     incident.refresh_from_db()
     if incident.status != to:
         raise WrongState(

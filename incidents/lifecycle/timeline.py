@@ -43,6 +43,11 @@ def announce(incident: Incident) -> None:
     outbox.enqueue(task="copilot.tasks.announce", arguments=[incident.pk], queue="intake")
 
 
+def draft_lessons(incident: Incident) -> None:
+    """Have what the incident teaches drafted, after commit; of one that goes on nothing is."""
+    outbox.enqueue(task="copilot.tasks.learn", arguments=[incident.pk], queue="investigate")
+
+
 def tell_watchers(incident: Incident, entry: TimelineEntry) -> None:
     """Have those who follow the incident told of the entry, after commit; asks for nothing when nobody does."""
     mine = Q(incident=incident)
