@@ -28,7 +28,7 @@ def text_of(incident: Incident, *, bundle: EvidenceBundle | None, brief: Brief |
         ("What was tried and did not help", _lessons(incident, Lesson.Kind.WORSE, Lesson.Kind.NO_HELP)),
         ("What worked", _lessons(incident, Lesson.Kind.FIXED)),
         ("Ruled out", _lessons(incident, Lesson.Kind.RULED_OUT)),
-        ("Open questions", _open(incident, bundle, brief)),
+        ("Open questions", _open(bundle, brief)),
         ("To do", _to_do(incident)),
     )
     head = (
@@ -112,7 +112,7 @@ def _lessons(incident: Incident, *kinds: Lesson.Kind) -> Iterator[str]:
         yield f"{where}{lesson.text}. {lesson.get_kind_display()} ({lesson.told_by or 'found by code'}). {cites}"
 
 
-def _open(incident: Incident, bundle: EvidenceBundle | None, brief: Brief | None) -> Iterator[str]:
+def _open(bundle: EvidenceBundle | None, brief: Brief | None) -> Iterator[str]:
     for one in bundle.assessment.attempts if bundle and bundle.assessment else ():
         if one.question in (bundle.assessment.questions if bundle and bundle.assessment else ()):
             yield f"{one.question} {one.answer} {_cites(one.cites) or '[brief]'}"
