@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from psycopg import sql
 
+from incidents.telemetry import store_reads
 from incidents.telemetry.backend import TelemetryError
 from incidents.telemetry.datamodel import ChangeRecord, LogRecord, MetricPoint, Span, TelemetryBatch, Window, to_ns
 from incidents.telemetry.otlp import Decoded
@@ -94,6 +95,19 @@ def test_services_and_windows_limit_what_is_fetched(store):
 def test_the_newest_lines_are_kept_when_there_are_too_many(store):
     store.write(TelemetryBatch(logs=[log(str(i), at=NOON + timedelta(seconds=i)) for i in range(10)]))
     assert [r.body for r in store.fetch_logs(HOUR, limit=3)] == ["7", "8", "9"]
+
+
+def test_of_too_many_spans_whole_traces_are_left_out(store, monkeypatch):
+    store.write(
+        TelemetryBatch(
+            spans=[span(2 * n + child + 1, trace=n + 1, parent=2 * n * child) for n in range(400) for child in (0, 1)]
+        )
+    )
+    assert len(store.fetch_spans(HOUR)) == 800
+    monkeypatch.setattr(store_reads, "MOST_SPANS", 200)
+    kept = store.fetch_spans(HOUR)
+    assert 100 < len(kept) < 300
+    assert set(np.bincount(kept.trace).tolist()) == {2}
 
 
 def test_totals_become_rates_over_several_writes(store):
