@@ -57,7 +57,8 @@ def _card(match: re.Match[str]) -> str:
 
 # A name that announces a secret; then come quotes, a separator, and the value.
 ANNOUNCED = (
-    r"(?:authorization|pass(?:word|wd|phrase)|(?<![a-z])pwd|bind[-_.]?pw|secret(?:[-_.]?key(?:[-_.]?base)?)?|credentials?"
+    r"(?:authorization|pass(?:word|wd|phrase|wort)|kennwort|contraseña|mot[-_ ]de[-_ ]passe|senha|wachtwoord|(?<![a-z])pwd"
+    r"|(?:ssh|db|user|smtp|mail|ftp|ldap|proxy|sudo|become|admin|root|auth|mysql|pg|redis)[-_.]?pass(?![a-z])|bind[-_.]?pw|secret(?:[-_.]?key(?:[-_.]?base)?)?|credentials?"
     r"|access[-_. ]?key(?:[-_. ]?id)?|(?:api|app|auth|private|account|shared|master|signing|encryption)[-_. ]?key"
     r"|token|session[-_.]?id|(?<![a-z])sig(?:nature)?)"
 )
@@ -71,15 +72,8 @@ def _keep_quotes(match: re.Match[str]) -> str:
 
 
 NAMES = (
-    "author",
-    "pass",
-    "pwd",
-    "secret",
-    "credential",
-    "key",
-    "token",
-    "session",
-    "sig",
+    *("author", "pass", "pwd", "secret", "credential", "key", "token", "session", "sig"),
+    *("kennwort", "contrase", "senha", "wachtwoord"),
 )  # in whatever announces a secret
 _FLAGS = re.compile(r"(\s-[pa] ?)(?![-\[\s])\S{3,200}")  # that take a password, of the commands below
 # Where no separator stands between the name and its value.
@@ -116,6 +110,7 @@ ELSEWHERE: Sequence[Rule] = (
         _keep_quotes,
         ('",', "',"),
     ),
+    Rule(NAMES, re.compile(rf"({ANNOUNCED}\(){QUOTED}", re.IGNORECASE), _keep_quotes, ("(",)),
     Rule(
         NAMES,
         re.compile(
@@ -193,7 +188,7 @@ RULES: Sequence[Rule] = (
     Rule(
         NAMES,
         re.compile(
-            rf"({ANNOUNCED}\d{{0,2}}(?:\\?[\"'])?\s{{0,40}}+(?:=>|[=:])\s{{0,3}}+)(?:{QUOTED}|{BARE})", re.IGNORECASE
+            rf"({ANNOUNCED}\d{{0,2}}(?:\\?[\"'])?\]?\s{{0,40}}+(?:=>|[=:])\s{{0,3}}+)(?:{QUOTED}|{BARE})", re.IGNORECASE
         ),
         _keep_quotes,
     ),

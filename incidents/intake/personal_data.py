@@ -93,12 +93,12 @@ def _is_nir(match: re.Match[str]) -> bool:
 _AT, _DIGITS, _DOTTED = re.compile("@|%40"), re.compile(r"\d{3}|\+\d"), re.compile(r"\d\.\d|:[0-9A-Fa-f]{0,4}:")
 _IS = r"(?:\\?[\"'])?\s{0,3}(?:=>|[=:>])\s{0,3}(?:\\?[\"'])?"
 _NAMED = re.compile(
-    r"name|customer|holder|patient|passenger|recipient|contact|street|address|birth|dob|tax|ssn|ident|passport|social|national|pesel|bsn|phone|mobile|msisdn|tel|fax|licen[cs]e|insurance|steuer|cpf",
+    r"name|customer|holder|patient|passenger|recipient|contact|street|address|birth|dob|tax|ssn|ident|passport|social|national|pesel|bsn|phone|mobile|msisdn|tel|fax|licen[cs]e|insurance|steuer|cpf|cnpj|aadhaar|nric|curp",
     re.IGNORECASE,
 )
 _PERSON = (
     r"(?:first|last|full|given|family|sur|middle|maiden|customer|patient|passenger|recipient|holder|contact|employee|buyer|billing|shipping)"
-    r"[-_. ]?name|surname|(?:card|account)[-_. ]?holder(?:[-_. ]?name)?|name[-_. ]on[-_. ]card"
+    r"[-_. ]?name|surname|(?:card|account)[-_. ]?holder(?:[-_. ]?name)?|name[-_. ]on[-_. ]card|(?:buyer|customer|patient|passenger|recipient|employee)\\?[\"']\s?:\s?\{\s?\\?[\"']name"
 )
 _WORD = r"[^\W\d_][\w'’.-]*+(?!\s?[=:/(])"
 _A_NAME = rf"{_WORD}(?: (?!(?:and|or|has|was|is|with|from|at|in|on|for|to|not)\b){_WORD}){{0,3}}"
@@ -106,17 +106,17 @@ _FORMATS: Sequence[_Format] = (
     _Format("email", _AT, re.compile(r"(?P<v>[A-Za-z0-9._%+'-]{1,64}(?:@|%40)(?![\w.-]{1,200}\.svc\.cluster\.local\b)(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24})\b")),
     _Format("iban", _DIGITS, re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b"), _is_iban),
     _Format("name", _NAMED, re.compile(rf"\b(?i:{_PERSON}){_IS}(?P<v>{_A_NAME})")),
-    _Format("address", _NAMED, re.compile(rf"(?i:\b(?:street(?:[-_. ]?(?:address|name))?|address[-_. ]?line[-_. ]?\d?|(?:home|billing|shipping|postal|delivery)[-_. ]?address)){_IS}(?P<v>(?=[^\"'\n;&|]*[A-Za-z])[^\"'\n;&|={{}}\[\]‹<>]{{4,100}})")),
-    _Format("birth", _NAMED, re.compile(rf"(?i:\b(?:dob|birth[-_. ]?da(?:te|y)|date[-_. ]of[-_. ]birth|born)){_IS}(?P<v>\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}})")),
-    _Format("id", _NAMED, re.compile(rf"(?i:\b(?:ssn|social[-_. ]security(?:[-_. ](?:number|no))?|nino|national[-_. ]?(?:id|insurance)(?:[-_. ](?:number|no))?|(?:id|identity)[-_. ]card(?:[-_. ](?:number|no))?|tax[-_. ]?(?:id|number|payer[-_. ]id)|steuer[-_. ]?id(?:nr)?|passport(?:[-_. ]?(?:number|no|id))?|pesel|bsn|cpf|driver'?s?[-_. ]?licen[cs]e(?:[-_. ]?(?:number|no))?)){_IS}(?P<v>(?=[^\s\"',;&]*\d)[A-Z0-9][A-Z0-9 ./-]{{4,20}}[A-Z0-9])")),
+    _Format("address", _NAMED, re.compile(rf"(?i:\b(?:street(?:[-_. ]?(?:address|name))?|address[-_. ]?line[-_. ]?\d?|(?:home|billing|shipping|ship[-_. ]to|postal|mailing|delivery|customer)[-_. ]?address)){_IS}(?P<v>(?=[^\"'\n;&|]*[A-Za-z])[^\"'\n;&|={{}}\[\]‹<>]{{4,100}})")),
+    _Format("birth", _NAMED, re.compile(rf"(?i:\b(?:dob|birth[-_. ]?da(?:te|y)|date[-_. ]?of[-_. ]?birth|born)){_IS}(?P<v>\d{{1,4}}[-/.]\d{{1,2}}[-/.]\d{{1,4}})")),
+    _Format("id", _NAMED, re.compile(rf"(?i:\b(?:ssn|social[-_. ]security(?:[-_. ](?:number|no))?|nino|national[-_. ]?(?:id|insurance)(?:[-_. ](?:number|no))?|(?:id|identity)[-_. ]card(?:[-_. ](?:number|no))?|tax[-_. ]?(?:id|number|payer[-_. ]id)|steuer[-_. ]?id(?:nr)?|passport(?:[-_. ]?(?:number|no|id))?|pesel|bsn|cpf|cnpj|aadhaar|nric|curp|social[-_. ]insurance(?:[-_. ](?:number|no))?|driver'?s?[-_. ]?licen[cs]e(?:[-_. ]?(?:number|no))?)){_IS}(?P<v>(?=[^\s\"',;&]*\d)[A-Z0-9][A-Z0-9 ./-]{{4,20}}[A-Z0-9])")),
     _Format("phone", _NAMED, re.compile(rf"(?i:\b(?:(?:tele)?phone|mobile|cell|msisdn|tel|fax)(?:[-_. ]?(?:number|no|nr))?){_IS}(?P<v>\+?\(?\d[\d ()./-]{{5,20}}\d)"), _is_announced_phone),
     _Format("id", _DIGITS, re.compile(r"(?<![\w.-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w.-]\w)")),  # United States
     _Format("id", _DIGITS, re.compile(r"(?<!\w)(?!BG|GB|NK|KN|TN|NT|ZZ)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D](?!\w)")),  # United Kingdom
     _Format("id", _DIGITS, re.compile(r"(?<!\w)[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z](?!\w)")),  # Italy
     _Format("id", _DIGITS, re.compile(r"(?<![\w-])(?:\d{8}|[XYZ]\d{7})-?[A-HJ-NP-TV-Z](?!\w)"), _is_dni),
     _Format("id", _DIGITS, re.compile(r"(?<![\w.-])[12] ?\d{2} ?(?:0[1-9]|1[0-2]) ?\d{2} ?\d{3} ?\d{3} ?\d{2}(?![\w.-])"), _is_nir),
-    _Format("phone", _DIGITS, re.compile(r"(?<![\w.+:/-])(?:\+\d{1,3}[ .-]?|00[1-9]\d{0,2}[ .-])(?:\(0?\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){5,12}(?![\w:.]\w|\w)"), _is_phone),
-    _Format("phone", _DIGITS, re.compile(r"(?<![\w.+:/-])(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[.-])[2-9]\d{2}[ .-]\d{4}(?![\w.:-]\w|\w)")),  # North America
+    _Format("phone", _DIGITS, re.compile(r"(?<![\w.+/-])(?<!\d:)(?:\+\d{1,3}[ .-]?|00[1-9]\d{0,2}[ .-])(?:\(0?\d{1,4}\)[ .-]?)?\d(?:[ .-]?\d){5,12}(?![\w:.]\w|\w)"), _is_phone),
+    _Format("phone", _DIGITS, re.compile(r"(?<![\w.+/-])(?<!\d:)(?:1[ .-])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[.-])[2-9]\d{2}[ .-]\d{4}(?![\w.:-]\w|\w)")),  # North America
     _Format("ip", _DOTTED, re.compile(r"(?<![\w.-])(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)(?![\w-]|\.\w)"), _is_public),
     _Format("ip", _DOTTED, re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4}){1,7}(?![\w:])|(?<![\w:.])[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6}::(?:[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{1,4}){0,6})?(?![\w:])"), _is_public),
 )  # fmt: skip

@@ -11,6 +11,13 @@ def test_the_same_value_gets_the_same_token_and_the_kind_stays_visible() -> None
     assert known.hide("again +4915123456789") == "again ‹phone-1›", "two ways to write one number"
 
 
+def test_names_and_numbers_are_found_where_a_key_or_a_scheme_introduces_them() -> None:
+    said = Pseudonyms().hide(
+        'whatsapp:+41446689972 "buyer":{"name":"Lea Kaya"} dateOfBirth="1981-03-17" at 12:30:05+0100'
+    )
+    assert said == 'whatsapp:‹phone-1› "buyer":{"name":"‹name-1›"} dateOfBirth="‹birth-1›" at 12:30:05+0100'
+
+
 def test_what_was_hidden_can_be_shown_again() -> None:
     known = Pseudonyms()
     text = "customer_name=Ann Smith from 2001:db8::8a2e:370:7334"
