@@ -24,6 +24,7 @@ from copilot.privacy.pseudonyms import Pseudonyms
 from incidents.models import Incident, Investigation
 
 RENEWED_SECONDS = 10.0
+LEASE = timedelta(seconds=75)  # with the sweep every 30 s, a dead worker's investigation goes on within two minutes
 
 
 class RowLedger:
@@ -49,7 +50,9 @@ class RowLedger:
         self.steps = [step_of(row) for row in message.steps.all()]
 
     def open(self) -> None:
-        """See `Ledger`."""
+        """See `Ledger`. From here on it shows a sign of life every few seconds, so that a dead worker is soon noticed."""
+        self._lease = LEASE
+        self._renew()
         payload: dict[str, object] = {"message": self.message.pk}
         events.publish(incident_id=self.message.incident_id, kind="answer.investigates", payload=payload)
 
@@ -118,8 +121,10 @@ class RowLedger:
         """See `Ledger`; renews the lease, too."""
         if why := steering.why_stopped(self.message):
             raise Stopped(why)
-        if time.monotonic() - self._renewed < RENEWED_SECONDS:
-            return
+        if time.monotonic() - self._renewed >= RENEWED_SECONDS:
+            self._renew()
+
+    def _renew(self) -> None:
         self._renewed = time.monotonic()
         until = self.now + self._lease
         held = Message.objects.filter(

@@ -14,6 +14,7 @@ from copilot.answers.investigation.found import Found, NothingThere, Sources
 from copilot.answers.investigation.ledger import DONE, FAILED, NOTHING, REFUSED, Ledger, Step, repeated
 from copilot.answers.investigation.scope import Scope
 from copilot.answers.investigation.toolbox import READ_MORE, Call, CallRefused
+from copilot.llm.plain_text import said_by_model
 from copilot.llm.tool_calling import ToolCall
 from copilot.privacy.pseudonyms import HidingFailed
 from incidents.telemetry.backend import TelemetryError
@@ -68,7 +69,7 @@ def run(raws: Sequence[ToolCall], bench: Bench, *, turn: int, room: int, cut: bo
             step = Step(number, turn, call.tool, call.values)
             to_run.append((len(steps), call))
         except CallRefused as refusal:
-            step = Step(number, turn, raw.name[:60], {}, REFUSED, str(refusal))
+            step = Step(number, turn, said_by_model(raw.name, limit=60), {}, REFUSED, said_by_model(str(refusal)))
         steps.append(step)
         known.append(step)
     refused["malformed"] = sum(step.state == REFUSED for step in steps) - refused["repeated"]

@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from pytest_django.fixtures import Settings
 
+from copilot import celery
 from copilot.answers import questions, rerun, steering
 from copilot.answers.investigation import running, toolbox
 from copilot.evidence import bundle as bundles
@@ -157,6 +159,7 @@ def test_a_malformed_call_is_told_why_twice_and_never_run(
     assert len(fake.requests) == 4
     assert fake.requests[3].get("tool_choice") == "none", "after the third it must answer"
     assert all(step.reason for step in message.steps.all())
+    assert "://" not in "".join(step.reason + step.tool for step in message.steps.all())
     assert "Refused: " in fake.requests[1]["messages"][3]["content"]
     assert "canary" not in json.dumps(fake.requests[1]["messages"][2])
     assert (message.state, message.claims.count() > 0) == ("partial", True)
@@ -295,6 +298,20 @@ def test_another_worker_goes_on_where_one_died(incident: Incident, settings: Set
     assert message.state == "done"
 
 
+def test_a_dead_workers_investigation_is_noticed_within_two_minutes(incident: Incident, settings: Settings) -> None:
+    def looked_at(peer: socket.socket) -> None:
+        held = Message.objects.get(pk=message.pk).claimed_until
+        assert held is not None
+        left.append(held - timezone.now())
+        FULL(peer)
+
+    left: list[timedelta] = []
+    with asked(incident, settings, looked_at) as (message, _):
+        write(message)
+    assert timedelta(0) < left[0]
+    assert left[0] + celery.app.conf.beat_schedule["reclaim-expired"]["schedule"] < timedelta(minutes=2)
+
+
 def test_money_and_tokens_end_it_with_what_there_is(incident: Incident, settings: Settings) -> None:
     settings.INVESTIGATION_TOKENS_PER_INCIDENT = 29_000
     with asked(incident, settings, calls_tools(POOL), FULL) as (message, fake):
@@ -338,14 +355,21 @@ def test_a_question_from_a_shell_is_investigated_and_nothing_is_kept(incident: I
         call_command("ask", "How full is the pool?", "--incident", str(incident.pk), "--json", stdout=out)
     said = json.loads(out.getvalue())
     assert said["looked_at"] == [
-        {"what": "Metric: payments db_pool_in_use, minutes -15 to the end", "state": "done", "evidence": ["E13"]}
+        {
+            "what": "Metric: payments db_pool_in_use, from 15 min before the incident to its end",
+            "state": "done",
+            "evidence": ["E13"],
+        }
     ]
     assert said["claims"][-1]["verdict"] == "supported"
     assert 'db_pool_in_use{service="payments"}' in said["claims"][-1]["citations"][0]["where"]
     assert message.steps.count() == 0
     out = StringIO()
     call_command("ask", "Show me db_pool_in_use of payments", "--incident", str(incident.pk), "--no-llm", stdout=out)
-    assert "Looked at:\n  Metric: payments db_pool_in_use, minutes -15 to the end [E13]" in out.getvalue()
+    assert (
+        "Looked at:\n  Metric: payments db_pool_in_use, from 15 min before the incident to its end [E13]"
+        in out.getvalue()
+    )
 
 
 def test_another_model_investigates_again_and_meets_the_same_results(
