@@ -7,6 +7,7 @@ from copilot.answers import referents
 from copilot.answers.atoms import QUOTE
 from copilot.answers.lexicon import is_plain, stem, words
 from copilot.evidence.bundle import Evidence, EvidenceBundle, Kind, Role
+from incidents.localization.topology import downstream
 
 # Words that a claim about a verdict needs, whatever it cites.
 VOCABULARY = "likely cause caused probably possible suspect ruled out incident evidence not responsible blame culprit root service services"
@@ -110,7 +111,7 @@ def _cleared_wrongly(text: str, bundle: EvidenceBundle) -> str:
 
 def doubt(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
     """Return why a claim about the cause is not established: what no verdict names, a certainty that is none, a change that was merely near."""
-    if unnamed := _unnamed(text, bundle) or _unlinked(text, items, bundle):
+    if unnamed := _unnamed(text, bundle) or _unlinked(text, items, bundle) or _unreached(text, bundle):
         return unnamed
     if _denied(text):
         return ""
@@ -124,6 +125,21 @@ def doubt(text: str, items: Sequence[Evidence], bundle: EvidenceBundle) -> str:
     blames = _BLAMED_BEFORE.search(text) or _BLAMED_AFTER.search(text)
     if blames and not hedged and _CHANGE.search(text) and any(item.kind is Kind.CHANGE for item in items):
         return "That a change came shortly before does not show that it is the cause."
+    return ""
+
+
+def _unreached(text: str, bundle: EvidenceBundle) -> str:
+    """Return why one service is not shown to harm another: no chain of calls leads from the one harmed to it."""
+    for match in _REASON.finditer(QUOTE.sub(" ", text)):
+        effect, reason = (match["one"], match["other"]) if match["one"] else (match["effect"], match["reason"])
+        harmed, harming = _named(effect, bundle)[:1], _named(reason, bundle)[:1]
+        if (
+            harmed
+            and harming
+            and harmed != harming
+            and harming[0] not in downstream(harmed[0], edges=frozenset(bundle.edges))
+        ):
+            return f"No call leads from {harmed[0]} to {harming[0]}, so nothing shows that the one harmed the other."
     return ""
 
 

@@ -8,6 +8,7 @@ from copilot.answers import (
     atoms,
     causality,
     citations,
+    components,
     coverage,
     directions,
     facts,
@@ -31,7 +32,8 @@ from copilot.evidence.wording import percent
 _MUST_BE_THERE = {"errors", "traffic", "cpu", "memory"}  # what a claim speaks of only when its evidence does
 # "All its connections": an item that only counts does not say out of how many.
 _ALL = re.compile(
-    r"(?<!nearly )(?<!almost )(?<!practically )\b(?:all|every one) (?:of )?(?:its|the|their)\b", re.IGNORECASE
+    r"(?<!nearly )(?<!almost )(?<!practically )\b(?:all|every one) (?:of )?(?:its|the|their)\b|\b(?:everything|everybody|nothing|all) else\b",
+    re.IGNORECASE,
 )
 _EVERY = re.compile(
     r"(?<!nearly )(?<!almost )\b(?:all|every|each)\b(?: [\w/{}.-]+){0,3}? (?:requests?|calls?|answers?|responses?)\b",
@@ -96,6 +98,7 @@ def _doubted(text: str, cited: Cited) -> str:
     return (
         _unfound(text, cited)
         or causality.doubt(text, cited.items, cited.bundle)
+        or components.doubt(text, cited.items, cited.bundle)
         or (polarity.doubt(plain, cited.items) if not cited.verdicts else "")
         or shares.doubt(text, cited.items)
         or _unrelated(text, cited)
