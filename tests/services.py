@@ -26,7 +26,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from copilot.embedded import addresses, model_server, postgres, running, site, valkey, vector_index
+from copilot.embedded import addresses, model_server, pinging, postgres, running, valkey, vector_index
 from copilot.embedded.child import Child, Program
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -177,7 +177,7 @@ def celery_program(*, queues: tuple[str, ...], variables: dict[str, str]) -> Pro
     return Program(
         name=name.partition("@")[0],
         command=(*command, "--concurrency", "1", "--without-gossip", "--without-mingle", "--loglevel", "INFO"),
-        ready=lambda: site.why_worker_is_silent(os.environ["REDIS_URL"].replace("unix://", "redis+socket://"), name),
+        ready=lambda: pinging.why_worker_is_silent(os.environ["REDIS_URL"].replace("unix://", "redis+socket://"), name),
         variables=variables,
         folder=ROOT,
         stop_seconds=5,

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 import httpx
 import uvicorn
-from celery import Celery, current_app
+from celery import current_app
 from django.core.management import call_command
-from kombu.exceptions import OperationalError
 
 from copilot.embedded import addresses, model_server, postgres, valkey, vector_index
 from copilot.embedded.child import EmbeddedError, Program
 from copilot.embedded.model_server import GAVE_UP
+from copilot.embedded.pinging import why_worker_is_silent
 from copilot.embedded.running import ComponentState
 from copilot.embedded.supervisor import Component
 from incidents import mttr
@@ -26,7 +26,6 @@ ROOT = Path(__file__).resolve().parents[2]
 QUEUES = ("detect", "intake", "act")
 ANSWER_QUEUES = ("investigate", "chat")
 EMBED_QUEUE = "embed"
-PING_SECONDS = 0.5
 LOAD_STATISTICS_AFTER = 5.0  # seconds of serving
 
 
@@ -203,16 +202,6 @@ def _chat_worker(plan: Plan) -> Program:
         ready=lambda: why_worker_is_silent(plan.broker_url, f"{name}@copilot"),
         folder=ROOT,
     )
-
-
-def why_worker_is_silent(broker_url: str, node: str) -> str | None:
-    """Return None when the worker answers a ping through the broker, else why not."""
-    with Celery("ping", broker=broker_url, set_as_current=False) as app:
-        try:
-            replies = app.control.ping(destination=[node], timeout=PING_SECONDS)
-        except OperationalError as error:
-            return f"the broker does not answer: {error}"
-    return None if replies else f"{node} does not answer a ping"
 
 
 def require_free_port(plan: Plan) -> None:
