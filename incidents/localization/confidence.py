@@ -3,6 +3,7 @@
 The coefficients were fitted on 809 rankings of recorded outages with a known cause: 24 of boutique, 15 of trainticket, 20 of petshop and
 the demo's 6, each as it is and in all `variations`; every system weighs the same, ridge 1. `manage.py evaluate localization --variations`
 fits them anew with each system left out in turn, and prints how well the chances then stated came true.
+Fitted again once few calls counted for less, the first coefficient came out at 1.94, the others the same: the more careful one stays.
 """
 
 import math
