@@ -53,6 +53,7 @@ class Runner:
         self._started = self._ready = 0.0
         self._next_start = self._next_check = 0.0
         self._found_broken = 0  # in a row
+        self._was_asked = False  # to end, while it ran
 
     @property
     def up(self) -> bool:
@@ -135,11 +136,13 @@ class Runner:
 
     def ask_to_stop(self) -> None:
         """Tell it to end, without waiting."""
+        self._was_asked = self._was_asked or self._child.running
         self._child.ask_to_stop()
 
     def stop(self) -> None:
         """End it and say so."""
-        was_running = self._child.running
+        was_running = self._child.running or self._was_asked  # it may end before anybody looks again
+        self._was_asked = False
         self._child.stop()
         if self.state not in {"done", "failed"}:
             self._enter("stopped")
