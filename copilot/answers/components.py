@@ -16,9 +16,9 @@ _NAMES = (
 )
 # The component as what acts, or is in a state: "the database was overloaded", "… that the network is the cause".
 _ACTS = re.compile(
-    rf"(?:^|[.;:,] |[“\"‘(]|\b(?:that|because|since|as|so|and|while|but|when|if|after|shows?|means?|indicates?) )(?:the |a |an |its |their |our |this )?(?:(?:slow|overloaded|failing|faulty|unreachable|broken|main|primary) )?"
+    rf"(?:^|[.;:,] |[“\"‘(]|\b(?:that|because|since|as|so|and|while|but|when|if|after|with|of|shows?|means?|indicates?) )(?:the |a |an |its |their |our |this )?(?:(?:slow|overloaded|failing|faulty|unreachable|broken|main|primary) )?"
     rf"(?P<component>{_NAMES})(?: itself| server| layer)? "
-    r"(?:is|was|are|were|has|had|became|got|went|caus\w+|led|trigger\w+|fail\w*|crash\w*|broke|stopp\w+|slow\w*|ran|refus\w+|timed|could|cannot|did|does|appears|seems|may|might)\b",
+    r"(?:is|was|are|were|being|has|had|became|got|went|caus\w+|led|trigger\w+|fail\w*|crash\w*|broke|stopp\w+|slow\w*|ran|refus\w+|timed|could|cannot|did|does|appears|seems|may|might)\b",
     re.IGNORECASE,
 )
 # The component as what something is blamed on: "caused by the database".

@@ -28,6 +28,7 @@ UNSEEN = replace(
     [
         "The database is the cause because payments logged no database connection within 2 s.",
         "The database was overloaded.",
+        "payments logged “no database connection within 2 s” 87 times, which is consistent with the database being the cause.",
         "The failures of payments were caused by the database.",
         "payments logged “no database connection within 2 s”, which shows that the network failed.",
     ],
